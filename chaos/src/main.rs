@@ -1,0 +1,2 @@
+//! Breaks clusters on purpose, and measures them.
+fn main() {}

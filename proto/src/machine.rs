@@ -1,0 +1,162 @@
+//! What every owned machine is: input in; changes and effects out.
+//!
+//! A change is a record of the slot's log, and [`Machine::apply`] is the only code that mutates state, so whoever applies
+//! the same records has the same machine. Effects are released by the caller once their changes are committed.
+
+use jid::{BareJid, Jid};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::feature::Features;
+use crate::options::Options;
+use crate::sasl::Credentials;
+use crate::session::Order;
+use crate::stanza::{Stanza, StanzaError};
+use crate::store::{Query, Reply, StoreError, Write};
+use crate::stream::StreamError;
+
+/// Milliseconds since 1970-01-01 UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Timestamp(pub u64);
+
+/// A connection somewhere in the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SocketId {
+    /// The incarnation of the node that holds it: unique in the cluster and over time.
+    pub node: u64,
+    /// Its number on that node.
+    pub number: u64,
+}
+
+/// What a machine may know of the world: time, chance and settings are arguments.
+#[derive(Clone, Copy)]
+pub struct Env<'a> {
+    /// Now.
+    pub now: Timestamp,
+    /// Fresh random bits for this step.
+    pub random: u64,
+    /// Settings of the domain and limits.
+    pub options: &'a Options,
+    /// Every feature.
+    pub features: &'a Features,
+}
+
+/// An owned state machine: a session or a room. Serialising it is its snapshot.
+pub trait Machine: Serialize + DeserializeOwned + Sized + 'static {
+    /// What happens to it.
+    type Input: Send + 'static;
+    /// A record of its log.
+    type Change: Serialize + DeserializeOwned + Send + 'static;
+
+    /// What to ask the store before the first input.
+    fn load(address: &BareJid) -> Vec<Query>;
+
+    /// Builds it from the answers to [`Machine::load`], in the same order.
+    fn new(address: BareJid, replies: Vec<Reply>) -> Self;
+
+    /// Takes one step.
+    fn handle(&mut self, input: Self::Input, env: &Env<'_>, out: &mut Out<Self>);
+
+    /// The only code that mutates it. Never fails, never looks at the world.
+    fn apply(&mut self, change: &Self::Change);
+
+    /// Whether it can be put away and rebuilt from the store without anyone noticing.
+    fn is_idle(&self) -> bool;
+
+    /// Applies a change and notes it for the log.
+    fn commit(&mut self, change: Self::Change, out: &mut Out<Self>) {
+        self.apply(&change);
+        out.changes.push(change);
+    }
+}
+
+/// What a step yields, in order.
+pub struct Out<M: Machine> {
+    /// Records for the slot's log.
+    pub changes: Vec<M::Change>,
+    /// What the world must do once the changes are committed.
+    pub effects: Vec<Effect<M>>,
+}
+
+/// Goes on when the store has answered.
+pub type Then<M> = Box<dyn FnOnce(&mut M, Result<Reply, StoreError>, &Env<'_>, &mut Out<M>) + Send>;
+/// Goes on when a password has been turned into keys.
+pub type Derived<M> = Box<dyn FnOnce(&mut M, Credentials, &Env<'_>, &mut Out<M>) + Send>;
+
+/// What the world must do.
+pub enum Effect<M: Machine> {
+    /// Take it to the owner of the address in `to`: an account, a room, or another server.
+    Route(Stanza),
+    /// The same stanza to many addresses; its own `to` is ignored.
+    Fanout {
+        /// What they get.
+        stanza: Stanza,
+        /// Who gets it.
+        to: Vec<Jid>,
+    },
+    /// Tell a socket.
+    Socket(SocketId, ToSocket),
+    /// Ask the store.
+    Ask(Query, Then<M>),
+    /// Write to the store; goes on with [`Reply::Done`] when it is durable.
+    Store(Vec<Write>, Then<M>),
+    /// Turn a password into keys: slow on purpose, so it happens elsewhere.
+    Derive(Box<str>, Derived<M>),
+    /// Tell the session of another account.
+    Order(BareJid, Order),
+}
+
+/// What an owner tells a socket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToSocket {
+    /// Write this to the client.
+    Stanza(Stanza),
+    /// Its resource is bound.
+    Bound {
+        /// The session's number, which every later input names.
+        sid: u64,
+        /// The full JID.
+        jid: jid::FullJid,
+    },
+    /// Its resource could not be bound.
+    Refused(StanzaError),
+    /// End the stream.
+    End(StreamError),
+    /// So many of the client's stanzas have been handled: more may come.
+    Handled(u64),
+}
+
+impl<M: Machine> Default for Out<M> {
+    fn default() -> Self {
+        Self { changes: Vec::new(), effects: Vec::new() }
+    }
+}
+
+impl<M: Machine> Out<M> {
+    /// Takes a stanza to whom it is addressed.
+    pub fn route(&mut self, stanza: Stanza) {
+        self.effects.push(Effect::Route(stanza));
+    }
+
+    /// Answers with an error, unless the stanza is an answer itself.
+    pub fn refuse(&mut self, stanza: &Stanza, error: impl Into<StanzaError>) {
+        if let Some(error) = stanza.error(error) {
+            self.route(error);
+        }
+    }
+
+    /// Asks the store and goes on with `then`.
+    pub fn ask<F>(&mut self, query: Query, then: F)
+    where
+        F: FnOnce(&mut M, Result<Reply, StoreError>, &Env<'_>, &mut Self) + Send + 'static,
+    {
+        self.effects.push(Effect::Ask(query, Box::new(then)));
+    }
+
+    /// Writes to the store and goes on with `then` when it is durable or has failed.
+    pub fn store<F>(&mut self, writes: Vec<Write>, then: F)
+    where
+        F: FnOnce(&mut M, Result<Reply, StoreError>, &Env<'_>, &mut Self) + Send + 'static,
+    {
+        self.effects.push(Effect::Store(writes, Box::new(then)));
+    }
+}
