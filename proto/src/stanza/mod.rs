@@ -37,7 +37,21 @@ pub struct Stanza {
     pub payload: Option<Payload>,
     /// The children, serialised; the default namespace around them is `jabber:client`.
     pub inner: Bytes,
+    /// Names the stanza in the logs of every node it passes; set by the socket it came in by, never sent to clients.
+    pub trace: Trace,
 }
+
+/// A number to follow a stanza by. All are equal: it is no part of what a stanza says.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Trace(pub u64);
+
+impl PartialEq for Trace {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Trace {}
 
 /// The three kinds of stanza, each with its `type` (RFC 6121 §4.7.1, §5.2.2; RFC 6120 §8.2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -156,6 +170,7 @@ impl Stanza {
             facts: Facts::empty(),
             payload: None,
             inner: Bytes::new(),
+            trace: Trace::default(),
         }
     }
 
