@@ -2,8 +2,10 @@
 //!
 //! No socket, no clock, no task and no actor in here: time, randomness and ids are arguments.
 
+pub mod datetime;
 pub mod feature;
 pub mod features;
+pub mod form;
 pub mod machine;
 pub mod ns;
 pub mod options;
