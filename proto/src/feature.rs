@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use minidom::Element;
 
-use crate::machine::{Env, Out};
-use crate::session::Session;
+use crate::machine::{Env, Machine, Out};
+use crate::session::{Change, Session};
 use crate::stanza::{IqType, Kind, Stanza, StanzaError};
 
 /// Where a stanza is addressed to.
@@ -27,9 +27,9 @@ pub enum Place {
 /// The four doors where features meet a stanza.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Door {
-    /// A client of ours sent it.
+    /// A client of ours sent it. `from` is set; [`Cx::place`] is what the address looks like.
     FromClient,
-    /// It arrives at one of our accounts.
+    /// It arrives at one of our accounts. Guards and stamps run before delivery, watches after it.
     AtAccount,
     /// It arrives at one of our rooms.
     AtRoom,
@@ -74,12 +74,29 @@ pub enum Answer {
 pub struct Cx<'a, 'e> {
     /// Where the stanza was sent to.
     pub place: Place,
-    /// The account: the sender's at [`Place::Host`] and [`Place::Rooms`], the addressee at [`Place::Account`].
+    /// The account: the sender's at [`Door::FromClient`], [`Place::Host`] and [`Place::Rooms`]; else the addressee.
     pub session: &'a mut Session,
+    /// The sender's session at [`Door::FromClient`], the receiver's at [`Door::ToClient`], and the asker's when one of
+    /// our own resources asks; else `None`.
+    pub sid: Option<u64>,
+    /// At [`Door::AtAccount`], for watches: the sessions that got the stanza. Empty if none did.
+    pub delivered: &'a [u64],
     /// Time, chance, settings.
     pub env: &'a Env<'e>,
     /// Changes and effects.
     pub out: &'a mut Out<Session>,
+}
+
+impl Cx<'_, '_> {
+    /// Hands a stanza to one of the account's own clients, through [`Door::ToClient`].
+    pub fn deliver(&mut self, sid: u64, stanza: Stanza) {
+        self.session.deliver(sid, stanza, self.env, self.out);
+    }
+
+    /// Applies a change and notes it for the log.
+    pub fn commit(&mut self, change: Change) {
+        self.session.commit(change, self.out);
+    }
 }
 
 /// One XEP, in one file.

@@ -102,9 +102,11 @@ impl Query {
     /// What it asks about.
     pub fn key(&self) -> &Key {
         match self {
-            Self::Document(key) | Self::Field(key, _) | Self::Map(key) | Self::Page(key, _) | Self::Count(key) => {
-                key
-            }
+            Self::Document(key)
+            | Self::Field(key, _)
+            | Self::Map(key)
+            | Self::Page(key, _)
+            | Self::Count(key) => key,
         }
     }
 }

@@ -1,42 +1,44 @@
 //! An account in use: its bound resources, its roster, and everything that happens to them.
 
-use jid::{BareJid, FullJid, Jid};
+pub mod offline;
+pub mod resources;
+pub mod roster;
+
+use std::collections::BTreeMap;
+
+use jid::{BareJid, Jid};
 use serde::{Deserialize, Serialize};
 
 use crate::machine::{Env, Machine, Out, SocketId};
 use crate::stanza::Stanza;
 use crate::store::{Query, Reply};
 
+pub use offline::Offline;
+pub use resources::Resource;
+pub use roster::{Item, Roster};
+
 /// An account in use. Serialised, it is its own snapshot.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Session {
     /// Whose it is.
     pub address: BareJid,
     /// Whether the account exists (an anonymous one does while it is bound).
     pub exists: bool,
+    /// Logged in by SASL ANONYMOUS: nothing of it is stored.
+    pub anonymous: bool,
     /// Bound resources, oldest first.
     pub resources: Vec<Resource>,
-}
-
-/// One bound resource.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Resource {
-    /// The session's number.
-    pub sid: u64,
-    /// Its full JID.
-    pub jid: FullJid,
-    /// Where its connection is.
-    pub socket: SocketId,
-    /// Its last available presence, broadcast or not; `None` until then and after `unavailable`.
-    pub presence: Option<Stanza>,
-    /// From that presence.
-    pub priority: i8,
-    /// Asked for the roster, so gets pushes (RFC 6121 §2.1.6).
-    pub interested: bool,
-    /// Wants copies (XEP-0280).
-    pub carbons: bool,
-    /// Who got directed presence from it (RFC 6121 §4.6).
-    pub directed: Vec<Jid>,
+    /// Its contacts.
+    pub roster: Roster,
+    /// Requests for a subscription that the user has not answered, by contact (RFC 6121 §3.1.3).
+    pub requests: BTreeMap<BareJid, Stanza>,
+    /// Messages that wait in the store.
+    pub offline: Offline,
+    /// The greatest number given to a session so far.
+    pub sid_last: u64,
+    /// What is under way in the world outside: not state, so not copied.
+    #[serde(skip)]
+    under_way: UnderWay,
 }
 
 /// What happens to an account.
@@ -87,12 +89,51 @@ pub enum Order {
 /// Records of a session's log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Change {
-    /// A resource was bound.
-    Bound(Resource),
+    /// The account was made, after this machine had found none.
+    Exists,
+    /// A resource was bound; `true`: of an anonymous account.
+    Bound(Resource, bool),
     /// A resource is gone.
     Unbound(u64),
-    /// Carbons were switched.
+    /// A resource has sent a presence: it is available with this priority, or `None`: unavailable.
+    Presence(u64, Option<(Stanza, i8)>),
+    /// A resource has asked for the roster.
+    Interested(u64),
+    /// Copies were switched (XEP-0280).
     Carbons(u64, bool),
+    /// A resource has sent directed presence there; `false`: has taken it back.
+    Directed(u64, Jid, bool),
+    /// A roster item was set or removed.
+    Item(BareJid, Option<Item>),
+    /// A request for a subscription waits, or was answered.
+    Request(BareJid, Option<Stanza>),
+    /// A message was kept under this id.
+    Kept(u64),
+    /// It could not be kept after all.
+    Lost(u64),
+    /// So many kept messages, up to this id, were handed over.
+    Taken(u64, u64),
+    /// The account is no more.
+    Forgotten,
+}
+
+/// Questions that the world has not answered yet.
+#[derive(Clone, Debug, Default)]
+struct UnderWay {
+    questions: usize,
+    handing_over: bool,
+}
+
+impl PartialEq for UnderWay {
+    /// All are alike: a copy of the state does not know what is under way.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Session {
+    /// Hands a stanza to one of the account's own clients, through [`crate::feature::Door::ToClient`].
+    pub fn deliver(&mut self, _sid: u64, _stanza: Stanza, _env: &Env<'_>, _out: &mut Out<Self>) {}
 }
 
 impl Machine for Session {
@@ -104,7 +145,17 @@ impl Machine for Session {
     }
 
     fn new(address: BareJid, _replies: Vec<Reply>) -> Self {
-        Self { address, exists: false, resources: vec![] }
+        Self {
+            address,
+            exists: false,
+            anonymous: false,
+            resources: vec![],
+            roster: Roster::default(),
+            requests: BTreeMap::new(),
+            offline: Offline::default(),
+            sid_last: 0,
+            under_way: UnderWay::default(),
+        }
     }
 
     fn handle(&mut self, _input: Input, _env: &Env<'_>, _out: &mut Out<Self>) {}
@@ -112,6 +163,6 @@ impl Machine for Session {
     fn apply(&mut self, _change: &Change) {}
 
     fn is_idle(&self) -> bool {
-        self.resources.is_empty()
+        self.resources.is_empty() && self.under_way.questions == 0
     }
 }

@@ -121,7 +121,9 @@ impl StanzaError {
 
     /// The `<error/>` element.
     pub fn to_element(&self) -> Element {
-        let error = el("error", ns::CLIENT).with("type", self.kind.name()).child(el(self.condition.name(), ns::STANZAS));
+        let error = el("error", ns::CLIENT)
+            .with("type", self.kind.name())
+            .child(el(self.condition.name(), ns::STANZAS));
         let text = self.text.as_ref().map(|text| el("text", ns::STANZAS).text_of(text));
         let detail = self.detail.as_ref().map(|(name, ns)| Element::bare(name.as_str(), ns.as_str()));
         error.children_of(text).children_of(detail)

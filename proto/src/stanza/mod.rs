@@ -123,9 +123,9 @@ impl Kind {
             Self::Iq(IqType::Get) => "get",
             Self::Iq(IqType::Set) => "set",
             Self::Iq(IqType::Result) => "result",
-            Self::Message(MessageType::Error) | Self::Presence(PresenceType::Error) | Self::Iq(IqType::Error) => {
-                "error"
-            }
+            Self::Message(MessageType::Error)
+            | Self::Presence(PresenceType::Error)
+            | Self::Iq(IqType::Error) => "error",
         })
     }
 
@@ -273,7 +273,8 @@ impl Stanza {
     /// The condition to answer with: `jid-malformed` or `bad-request`.
     pub fn from_element(element: &Element) -> Result<Self, StanzaError> {
         let kind = Kind::parse(element.name(), element.attr("type")).ok_or(Condition::BadRequest)?;
-        let jid = |name: &str| element.attr(name).map(Jid::new).transpose().map_err(|_| Condition::JidMalformed);
+        let jid =
+            |name: &str| element.attr(name).map(Jid::new).transpose().map_err(|_| Condition::JidMalformed);
         let mut stanza = Self::new(kind);
         stanza.to = jid("to")?;
         stanza.from = jid("from")?;
@@ -343,7 +344,9 @@ impl Stanza {
     pub fn is_answer(&self) -> bool {
         matches!(
             self.kind,
-            Kind::Message(MessageType::Error) | Kind::Presence(PresenceType::Error) | Kind::Iq(IqType::Result | IqType::Error)
+            Kind::Message(MessageType::Error)
+                | Kind::Presence(PresenceType::Error)
+                | Kind::Iq(IqType::Result | IqType::Error)
         )
     }
 
