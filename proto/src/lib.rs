@@ -15,6 +15,8 @@ pub mod session;
 pub mod stanza;
 pub mod store;
 pub mod stream;
+#[doc(hidden)]
+pub mod testing;
 pub mod xml;
 
 pub use jid::{BareJid, FullJid, Jid};

@@ -1,0 +1,403 @@
+//! A tiny world in one thread, for tests: sessions, rooms, a store in memory and the way between them.
+//!
+//! Machines are made on demand and put away when idle, so what is not in the store is gone; every change is applied to
+//! a second copy of the machine too, which must stay equal.
+
+mod copies;
+mod store;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use jid::{BareJid, FullJid, Jid};
+
+use self::copies::Copies;
+pub use self::store::MemoryStore;
+use crate::feature::Features;
+use crate::machine::{Derived, Effect, Env, Machine, Out, SocketId, Then, Timestamp, ToSocket};
+use crate::options::{Domain, Limits, Options};
+use crate::room::{self, Room};
+use crate::session::{self, LostAccounts, Order, Session};
+use crate::stanza::{Kind, PresenceType, Stanza, StanzaError};
+use crate::store::{Reply, StoreError, collection};
+use crate::stream::StreamError;
+
+/// A client of the world: its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Client(usize);
+
+/// Everything that a conversation needs.
+pub struct World {
+    /// Settings; may be changed at any time.
+    pub options: Options,
+    /// What is stored.
+    pub store: MemoryStore,
+    /// Now.
+    pub now: Timestamp,
+    /// Stanzas for other domains, in order.
+    pub outside: Vec<Stanza>,
+    features: Features,
+    random: u64,
+    sessions: BTreeMap<BareJid, Copies<Session>>,
+    rooms: BTreeMap<BareJid, Copies<Room>>,
+    sockets: Vec<Socket>,
+    events: VecDeque<Event>,
+    /// What waits for a store that takes its time.
+    answers: Option<VecDeque<Event>>,
+}
+
+/// One connection.
+#[derive(Default)]
+struct Socket {
+    address: Option<BareJid>,
+    bound: Option<(u64, FullJid)>,
+    heard: Vec<Stanza>,
+    ended: Option<StreamError>,
+    refused: Option<StanzaError>,
+}
+
+/// What happens next.
+enum Event {
+    Session(BareJid, session::Input),
+    Room(BareJid, room::Input),
+    SessionThen(BareJid, Then<Session>, Result<Reply, StoreError>),
+    RoomThen(BareJid, Then<Room>, Result<Reply, StoreError>),
+    SessionDerived(BareJid, Derived<Session>, Box<str>),
+    RoomDerived(BareJid, Derived<Room>, Box<str>),
+}
+
+/// Two domains, `montague.lit` and `capulet.lit`, with the default limits.
+pub fn options() -> Options {
+    let domain = |name: &str| Domain {
+        name: name.into(),
+        conference: format!("conference.{name}"),
+        admins: vec![BareJid::new(&format!("admin@{name}")).expect("a literal")],
+        anonymous: true,
+        registration: false,
+    };
+    Options { domains: vec![domain("montague.lit"), domain("capulet.lit")], limits: Limits::default() }
+}
+
+/// Reads a stanza of `jabber:client`, the namespace left out.
+pub fn stanza(xml: &str) -> Stanza {
+    let stream = format!("<stream xmlns='{}'>{xml}</stream>", crate::ns::CLIENT);
+    let stream: minidom::Element = stream.parse().expect("the test's XML is well-formed");
+    Stanza::from_element(stream.children().next().expect("an element")).expect("the test's stanza is valid")
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new(options())
+    }
+}
+
+impl World {
+    /// An empty world.
+    pub fn new(options: Options) -> Self {
+        Self {
+            options,
+            store: MemoryStore::default(),
+            now: Timestamp(1_700_000_000_000),
+            outside: vec![],
+            features: Features::new(crate::features::all()),
+            random: 0,
+            sessions: BTreeMap::new(),
+            rooms: BTreeMap::new(),
+            sockets: vec![],
+            events: VecDeque::new(),
+            answers: None,
+        }
+    }
+
+    /// Makes an account, if there is none.
+    pub fn account(&mut self, jid: &str) {
+        if !self.store.has(collection::CREDENTIALS, jid) {
+            self.store.put(collection::CREDENTIALS, jid, b"{}");
+        }
+    }
+
+    /// Logs in (the account is made if needed), binds a resource and sends initial presence. What the client hears
+    /// meanwhile is forgotten.
+    pub fn enter(&mut self, jid: &str) -> Client {
+        let client = self.bind(jid);
+        self.says(client, "<presence/>");
+        self.hears(client);
+        client
+    }
+
+    /// Logs in (the account is made if needed) and binds a resource.
+    pub fn bind(&mut self, jid: &str) -> Client {
+        let jid = Jid::new(jid).expect("the test's JID is valid");
+        self.account(jid.to_bare().as_str());
+        let client = self.connect(&jid.to_bare(), jid.resource().map(|resource| resource.as_str()), false);
+        assert!(self.sockets[client.0].bound.is_some(), "{jid} is bound");
+        client
+    }
+
+    /// Asks for a resource; see [`World::refused`] for what came of it.
+    pub fn connect(&mut self, account: &BareJid, resource: Option<&str>, anonymous: bool) -> Client {
+        let client = Client(self.sockets.len());
+        self.sockets.push(Socket { address: Some(account.clone()), ..Socket::default() });
+        let resource = resource.map(ToOwned::to_owned);
+        let input = session::Input::Bind { socket: client.socket(), resource, anonymous };
+        self.happens(Event::Session(account.clone(), input));
+        client
+    }
+
+    /// The client sends a stanza.
+    pub fn says(&mut self, client: Client, xml: &str) {
+        let socket = &self.sockets[client.0];
+        let (Some(account), Some((sid, _))) = (socket.address.clone(), &socket.bound) else {
+            panic!("{client:?} is not bound");
+        };
+        let input = session::Input::Client { sid: *sid, stanza: stanza(xml) };
+        self.happens(Event::Session(account, input));
+    }
+
+    /// What the client has heard since it was last asked.
+    pub fn hears(&mut self, client: Client) -> Vec<Stanza> {
+        std::mem::take(&mut self.sockets[client.0].heard)
+    }
+
+    /// The same as text.
+    pub fn hears_xml(&mut self, client: Client) -> Vec<String> {
+        let text = |stanza: Stanza| {
+            let mut xml = vec![];
+            stanza.write(&mut xml);
+            String::from_utf8(xml).expect("XML is text")
+        };
+        self.hears(client).into_iter().map(text).collect()
+    }
+
+    /// The client's connection breaks.
+    pub fn leaves(&mut self, client: Client) {
+        let socket = &mut self.sockets[client.0];
+        if let (Some(account), Some((sid, _))) = (socket.address.clone(), socket.bound.take()) {
+            self.happens(Event::Session(account, session::Input::Closed { sid }));
+        }
+    }
+
+    /// The client's full JID.
+    pub fn jid(&self, client: Client) -> FullJid {
+        let (_, jid) = self.sockets[client.0].bound.as_ref().expect("the client is bound");
+        jid.clone()
+    }
+
+    /// How the server ended the client's stream, if it did.
+    pub fn ended(&self, client: Client) -> Option<StreamError> {
+        self.sockets[client.0].ended.clone()
+    }
+
+    /// Why the server bound no resource, if it did not.
+    pub fn refused(&self, client: Client) -> Option<StanzaError> {
+        self.sockets[client.0].refused.clone()
+    }
+
+    /// A stanza arrives from outside; it goes to the account or room it is addressed to.
+    pub fn arrives(&mut self, xml: &str) {
+        self.route(stanza(xml));
+        self.run();
+    }
+
+    /// Something happens to an account.
+    pub fn session_input(&mut self, account: &str, input: session::Input) {
+        self.happens(Event::Session(BareJid::new(account).expect("the test's JID is valid"), input));
+    }
+
+    /// Tells every machine in memory that these accounts are lost, and forgets their sessions.
+    pub fn lose(&mut self, lost: LostAccounts) {
+        self.sessions.retain(|address, _| !lost(address));
+        for address in self.sessions.keys() {
+            self.events
+                .push_back(Event::Session(address.clone(), session::Input::AccountsLost(lost.clone())));
+        }
+        for address in self.rooms.keys() {
+            self.events.push_back(Event::Room(address.clone(), room::Input::AccountsLost(lost.clone())));
+        }
+        self.run();
+    }
+
+    /// The session of an account, if it is in memory.
+    pub fn session(&self, account: &str) -> Option<&Session> {
+        self.sessions.get(&BareJid::new(account).ok()?).map(Copies::machine)
+    }
+
+    /// The room of that address, if it is in memory.
+    pub fn room(&self, address: &str) -> Option<&Room> {
+        self.rooms.get(&BareJid::new(address).ok()?).map(Copies::machine)
+    }
+
+    /// From now on the store's answers wait until [`World::store_answers`].
+    pub fn store_waits(&mut self) {
+        self.answers = Some(VecDeque::new());
+    }
+
+    /// The store's answers arrive, and from now on at once.
+    pub fn store_answers(&mut self) {
+        self.events.extend(self.answers.take().unwrap_or_default());
+        self.run();
+    }
+
+    fn happens(&mut self, event: Event) {
+        self.events.push_back(event);
+        self.run();
+    }
+
+    /// Goes on until nothing happens any more, then puts idle machines away.
+    fn run(&mut self) {
+        let mut steps = 0;
+        while let Some(event) = self.events.pop_front() {
+            steps += 1;
+            assert!(steps < 100_000, "this never ends");
+            self.step(event);
+        }
+        self.sessions.retain(|_, copies| !copies.machine().is_idle());
+        self.rooms.retain(|_, copies| !copies.machine().is_idle());
+    }
+
+    fn step(&mut self, event: Event) {
+        match event {
+            Event::Session(address, input) => {
+                self.session_step(address, |machine, env, out| machine.handle(input, env, out));
+            }
+            Event::SessionThen(address, then, answer) => {
+                self.session_step(address, |machine, env, out| then(machine, answer, env, out));
+            }
+            Event::SessionDerived(address, then, password) => {
+                let credentials = derive(&password);
+                self.session_step(address, |machine, env, out| then(machine, credentials, env, out));
+            }
+            Event::Room(address, input) => {
+                self.room_step(address, |machine, env, out| machine.handle(input, env, out));
+            }
+            Event::RoomThen(address, then, answer) => {
+                self.room_step(address, |machine, env, out| then(machine, answer, env, out));
+            }
+            Event::RoomDerived(address, then, password) => {
+                let credentials = derive(&password);
+                self.room_step(address, |machine, env, out| then(machine, credentials, env, out));
+            }
+        }
+    }
+
+    fn session_step(
+        &mut self,
+        address: BareJid,
+        step: impl FnOnce(&mut Session, &Env<'_>, &mut Out<Session>),
+    ) {
+        let Self { sessions, store, features, options, now, random, .. } = self;
+        let env = env(random, *now, options, features);
+        let copies = sessions.entry(address.clone()).or_insert_with(|| load(store, &address));
+        let out = copies.step(&env, step);
+        for effect in out.effects {
+            match effect {
+                Effect::Ask(query, then) => {
+                    let answer = self.store.ask(&query);
+                    self.answer(Event::SessionThen(address.clone(), then, answer));
+                }
+                Effect::Store(writes, then) => {
+                    let answer = self.store.write(&writes);
+                    self.answer(Event::SessionThen(address.clone(), then, answer));
+                }
+                Effect::Derive(password, then) => {
+                    self.events.push_back(Event::SessionDerived(address.clone(), then, password));
+                }
+                Effect::Route(stanza) => self.route(stanza),
+                Effect::Fanout { stanza, to } => self.fanout(&stanza, to),
+                Effect::Socket(socket, what) => self.tell(socket, what),
+                Effect::Order(account, order) => self.order(account, order),
+            }
+        }
+    }
+
+    fn room_step(&mut self, address: BareJid, step: impl FnOnce(&mut Room, &Env<'_>, &mut Out<Room>)) {
+        let Self { rooms, store, features, options, now, random, .. } = self;
+        let env = env(random, *now, options, features);
+        let copies = rooms.entry(address.clone()).or_insert_with(|| load(store, &address));
+        let out = copies.step(&env, step);
+        for effect in out.effects {
+            match effect {
+                Effect::Ask(query, then) => {
+                    let answer = self.store.ask(&query);
+                    self.answer(Event::RoomThen(address.clone(), then, answer));
+                }
+                Effect::Store(writes, then) => {
+                    let answer = self.store.write(&writes);
+                    self.answer(Event::RoomThen(address.clone(), then, answer));
+                }
+                Effect::Derive(password, then) => {
+                    self.events.push_back(Event::RoomDerived(address.clone(), then, password));
+                }
+                Effect::Route(stanza) => self.route(stanza),
+                Effect::Fanout { stanza, to } => self.fanout(&stanza, to),
+                Effect::Socket(socket, what) => self.tell(socket, what),
+                Effect::Order(account, order) => self.order(account, order),
+            }
+        }
+    }
+
+    fn answer(&mut self, event: Event) {
+        self.answers.as_mut().unwrap_or(&mut self.events).push_back(event);
+    }
+
+    fn order(&mut self, account: BareJid, order: Order) {
+        self.events.push_back(Event::Session(account, session::Input::Order(order)));
+    }
+
+    fn fanout(&mut self, stanza: &Stanza, to: Vec<Jid>) {
+        for to in to {
+            self.route(stanza.clone().with_to(to));
+        }
+    }
+
+    /// The router: a stanza goes to the owner of its address.
+    fn route(&mut self, stanza: Stanza) {
+        assert!(stanza.from.is_some(), "a routed stanza says who sent it: {stanza:?}");
+        let Some(to) = stanza.to.clone() else { panic!("a routed stanza says where it goes: {stanza:?}") };
+        let domain = to.domain().as_str();
+        if to.node().is_some() && self.options.domain(domain).is_some() {
+            self.events.push_back(Event::Session(to.to_bare(), session::Input::Stanza(stanza)));
+        } else if to.node().is_some() && self.options.conference(domain).is_some() {
+            self.events.push_back(Event::Room(to.to_bare(), room::Input::Stanza(stanza)));
+        } else {
+            self.outside.push(stanza);
+        }
+    }
+
+    fn tell(&mut self, socket: SocketId, what: ToSocket) {
+        let socket = &mut self.sockets[usize::try_from(socket.number).expect("the world's own number")];
+        match what {
+            ToSocket::Stanza(stanza) => socket.heard.push(stanza),
+            ToSocket::Bound { sid, jid } => socket.bound = Some((sid, jid)),
+            ToSocket::Refused(error) => socket.refused = Some(error),
+            ToSocket::End(error) => socket.ended = Some(error),
+            ToSocket::Handled(_) => {}
+        }
+    }
+}
+
+impl Client {
+    /// Where its connection is: every client of the world is on node 1.
+    fn socket(self) -> SocketId {
+        SocketId { node: 1, number: self.0 as u64 }
+    }
+}
+
+fn env<'a>(random: &mut u64, now: Timestamp, options: &'a Options, features: &'a Features) -> Env<'a> {
+    // Steps of the golden ratio: distinct, and the same in every run.
+    *random = random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    Env { now, random: *random, options, features }
+}
+
+fn load<M: Machine>(store: &MemoryStore, address: &BareJid) -> Copies<M> {
+    let replies = M::load(address).iter().map(|query| store.ask(query)).collect::<Result<Vec<_>, _>>();
+    Copies::new(address.clone(), replies.expect("a test fails the store only while machines are in memory"))
+}
+
+fn derive(_password: &str) -> crate::sasl::Credentials {
+    crate::sasl::Credentials {}
+}
+
+/// Whether it is a presence of that type: what scenes ask most.
+pub fn is_presence(stanza: &Stanza, kind: PresenceType) -> bool {
+    stanza.kind == Kind::Presence(kind)
+}
