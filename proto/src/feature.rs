@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use minidom::Element;
 
 use crate::machine::{Env, Machine, Out};
+use crate::options::Domain;
 use crate::session::{Change, Session};
 use crate::stanza::{IqType, Kind, Stanza, StanzaError};
 
@@ -107,6 +108,11 @@ pub trait Feature: Send + Sync + 'static {
     /// What disco#info says of it there.
     fn advertises(&self, _place: Place) -> &'static [&'static str] {
         &[]
+    }
+
+    /// What it adds to the stream features that a logged-in client of this domain is offered (RFC 6120 §4.3.2).
+    fn stream_feature(&self, _domain: &Domain, _env: &Env<'_>) -> Option<Element> {
+        None
     }
 
     /// Which IQs it answers.

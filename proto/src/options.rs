@@ -12,6 +12,8 @@ pub struct Options {
     pub domains: Vec<Domain>,
     /// What one user may cost us.
     pub limits: Limits,
+    /// A secret of the whole domain, the same on every node: the salts shown for unknown users come from it.
+    pub sasl_secret: [u8; 32],
 }
 
 /// One domain (virtual host).

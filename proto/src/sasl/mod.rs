@@ -1,7 +1,5 @@
 //! SASL at the server (RFC 4422, RFC 5802, RFC 7677): who is it?
 
-use serde::{Deserialize, Serialize};
+mod credentials;
 
-/// What is stored of a password: SCRAM keys only.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Credentials {}
+pub use credentials::{Credentials, Derivation, Derived, Hash, ITERATIONS, Keys, PasswordError, prepare};

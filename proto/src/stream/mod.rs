@@ -1,5 +1,157 @@
 //! A client's stream (RFC 6120): bytes in, effects out.
+//!
+//! It parses, negotiates TLS, log-in and resource, and then yields checked stanzas. It never fails to its caller: what
+//! goes wrong is written as a stream error, followed by [`Effect::Close`].
 
 pub mod error;
 
-pub use error::StreamError;
+use jid::{BareJid, FullJid};
+
+pub use error::{StreamCondition, StreamError};
+
+use crate::machine::Env;
+use crate::sasl::{Credentials, Derivation, Derived};
+use crate::stanza::{Stanza, StanzaError};
+use crate::store::StoreError;
+
+/// What a stream runs over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// No TLS yet: STARTTLS is required (RFC 6120 §5).
+    Clear,
+    /// No TLS ever, on a loopback listener: log-in by any mechanism is allowed.
+    Plain,
+    /// TLS stands, by STARTTLS or from the first byte (XEP-0368).
+    Tls(TlsFacts),
+}
+
+/// What log-in wants to know of a TLS connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsFacts {
+    /// 32 bytes of keying material, label `EXPORTER-Channel-Binding`, empty context (RFC 9266); only with TLS 1.3, or with
+    /// 1.2 and the extended master secret.
+    pub exporter: Option<Vec<u8>>,
+    /// The hash of our certificate (RFC 5929 §4).
+    pub server_end_point: Option<Vec<u8>>,
+    /// The accounts that the client's verified certificate names (`id-on-xmppAddr`, RFC 6120 §13.7.1.4).
+    pub client_identities: Vec<BareJid>,
+}
+
+/// What happens to a stream.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// Bytes came from the client.
+    Bytes(&'a [u8]),
+    /// TLS stands, as [`Effect::StartTls`] asked.
+    Encrypted(TlsFacts),
+    /// The answer to [`Effect::Lookup`].
+    Credentials(Result<Option<Credentials>, StoreError>),
+    /// The answer to [`Effect::Derive`].
+    Derived(Derived),
+    /// The answer to [`Effect::Bind`]: the resource is bound.
+    Bound(FullJid),
+    /// The answer to [`Effect::Bind`]: it is not.
+    Refused(StanzaError),
+    /// Time passed.
+    Timeout(Timeout),
+    /// The server ends the stream.
+    End(StreamError),
+    /// The connection is gone, or the client closed its sending side.
+    PeerClosed,
+}
+
+/// Time that passed. The caller measures it; limits are in [`crate::options::Limits`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timeout {
+    /// `login_seconds_max` since the connection was made. Nothing happens if a resource is bound.
+    Login,
+    /// `idle_seconds_max` since the last byte came. The first asks the client whether it is there; the second without a
+    /// byte between them ends the stream.
+    Idle,
+}
+
+/// What the world must do, in order.
+#[derive(Debug)]
+pub enum Effect {
+    /// Write these bytes.
+    Write(Vec<u8>),
+    /// Start TLS as the server once everything before is written, drop every clear byte that was read, and say
+    /// [`Input::Encrypted`].
+    StartTls,
+    /// Fetch what is stored of this account's password and say [`Input::Credentials`].
+    Lookup(BareJid),
+    /// Run [`Derivation::run`] where slow things run and say [`Input::Derived`].
+    Derive(Derivation),
+    /// The client is this account.
+    LoggedIn(BareJid),
+    /// A log-in failed: for rate limits and metrics. The account may not exist.
+    LogInFailed(Option<BareJid>),
+    /// Bind a resource and say [`Input::Bound`] or [`Input::Refused`].
+    Bind {
+        /// Whose.
+        account: BareJid,
+        /// The resource that the client wishes.
+        resource: Option<String>,
+        /// Whether the account lives only as long as this stream.
+        anonymous: bool,
+    },
+    /// A bound client's stanza: `from` is checked and removed, `to` as sent.
+    Stanza(Stanza),
+    /// The stream is over: write what is left, end TLS and the connection.
+    Close(Ending),
+}
+
+/// How a stream ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The client closed it in order (RFC 6120 §4.4).
+    Closed,
+    /// The connection broke.
+    Lost,
+    /// One side did what the other could not bear.
+    Failed(StreamError),
+}
+
+/// One client's stream.
+#[derive(Debug)]
+pub struct Stream {
+    _channel: Channel,
+    _seed: [u8; 32],
+}
+
+impl Stream {
+    /// A stream over a new connection. `seed` is secret and from a cryptographic generator: stream ids and nonces come
+    /// from it.
+    pub fn new(channel: Channel, seed: [u8; 32]) -> Self {
+        Self { _channel: channel, _seed: seed }
+    }
+
+    /// Takes one step, appending what the world must do to `out`, in order.
+    pub fn handle(&mut self, _input: Input<'_>, _env: &Env<'_>, _out: &mut Vec<Effect>) {}
+
+    /// Whether it takes bytes now. While it waits for an answer (TLS, look-up, derivation, bind) the socket stops
+    /// reading; bytes that come all the same are kept, as many as one stanza may have.
+    pub fn wants_bytes(&self) -> bool {
+        true
+    }
+
+    /// Whether the stream is over: nothing comes of it any more.
+    pub fn is_closed(&self) -> bool {
+        false
+    }
+
+    /// Who is logged in.
+    pub fn account(&self) -> Option<&BareJid> {
+        None
+    }
+
+    /// What is bound.
+    pub fn jid(&self) -> Option<&FullJid> {
+        None
+    }
+
+    /// Whether a resource is bound.
+    pub fn is_bound(&self) -> bool {
+        self.jid().is_some()
+    }
+}
