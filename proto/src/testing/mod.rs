@@ -74,7 +74,7 @@ pub fn options() -> Options {
         anonymous: true,
         registration: false,
     };
-    Options { domains: vec![domain("montague.lit"), domain("capulet.lit")], limits: Limits::default() }
+    Options { domains: vec![domain("montague.lit"), domain("capulet.lit")], limits: Limits::default(), ..Options::default() }
 }
 
 /// Reads a stanza of `jabber:client`, the namespace left out.
@@ -393,8 +393,8 @@ fn load<M: Machine>(store: &MemoryStore, address: &BareJid) -> Copies<M> {
     Copies::new(address.clone(), replies.expect("a test fails the store only while machines are in memory"))
 }
 
-fn derive(_password: &str) -> crate::sasl::Credentials {
-    crate::sasl::Credentials {}
+fn derive(password: &str) -> crate::sasl::Credentials {
+    crate::sasl::Credentials::derive(password, [7; 32], 1).expect("tests use simple passwords")
 }
 
 /// Whether it is a presence of that type: what scenes ask most.
