@@ -23,15 +23,22 @@ pub enum StartError {
     #[error("storage.path: no space is left on the disk of {0}; free some, or name a file on another disk")]
     Full(PathBuf),
     /// The file is not an SQLite database, or is damaged.
-    #[error("storage.path: {path} is not a whole database ({reason}); put it aside and restore it from a backup")]
+    #[error(
+        "storage.path: {path} is not a whole database ({reason}); put it aside and restore it from a backup"
+    )]
     Corrupt {
         /// The file.
         path: PathBuf,
         /// What SQLite said.
         reason: String,
     },
+    /// The file belongs to another program.
+    #[error("storage.path: {0} is a database of another program; name another file")]
+    Foreign(PathBuf),
     /// The file was written by a newer version.
-    #[error("storage.path: {path} has schema {found}, and this version knows up to {known}; use the newer version")]
+    #[error(
+        "storage.path: {path} has schema {found}, and this version knows up to {known}; use the newer version"
+    )]
     Newer {
         /// The file.
         path: PathBuf,

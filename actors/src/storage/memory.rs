@@ -68,7 +68,12 @@ impl State {
                 Reply::Document(self.maps.get(&place(key)).and_then(|map| map.get(&field)).cloned())
             }
             Query::Map(key) => Reply::Map(
-                self.maps.get(&place(key)).into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect(),
+                self.maps
+                    .get(&place(key))
+                    .into_iter()
+                    .flatten()
+                    .map(|(k, v)| (k.clone(), v.clone()))
+                    .collect(),
             ),
             Query::Page(key, page) => Reply::Page(self.page(&place(key), &page)),
             Query::Count(key) => {
@@ -141,4 +146,17 @@ impl State {
 
 fn place(key: Key) -> Place {
     (key.collection, key.owner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::storage::contract;
+
+    #[test]
+    fn memory_holds_the_contract() {
+        contract::run(contract::holds(Arc::new(Memory::default())));
+    }
 }

@@ -4,9 +4,13 @@
 
 mod budget;
 mod config;
+#[cfg(test)]
+mod contract;
 mod error;
 mod memory;
 mod pending;
+mod slots;
+mod sqlite;
 
 use std::sync::Arc;
 
@@ -17,6 +21,7 @@ pub use config::{Config, RedisConfig, SqliteConfig, Synchronous, Topology};
 pub use error::StartError;
 pub use memory::Memory;
 pub use pending::Pending;
+pub use sqlite::Sqlite;
 
 /// A store. Nothing in it blocks the caller, and every answer comes within a bounded time.
 #[async_trait]
@@ -79,6 +84,7 @@ pub struct Fence {
 pub async fn open(config: &Config) -> Result<Arc<dyn Storage>, StartError> {
     match config {
         Config::Memory => Ok(Arc::new(Memory::default())),
-        Config::Sqlite(_) | Config::Redis(_) => Err(StartError::Missing),
+        Config::Sqlite(config) => Ok(Arc::new(Sqlite::open(config)?)),
+        Config::Redis(_) => Err(StartError::Missing),
     }
 }
