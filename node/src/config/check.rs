@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use jid::BareJid;
+use muster_actors::storage::Topology;
 use muster_proto::options;
 use openssl::pkey::PKey;
 use openssl::x509::X509;
@@ -39,8 +40,8 @@ fn node(sections: &Sections, faults: &mut Faults) {
             "leave it out for [\"edge\", \"core\"]",
         );
     }
-    if !(1..=100).contains(&sections.node.weight) {
-        faults.at("node.weight", "must be between 1 and 100", "1 is one share");
+    if sections.node.weight > 1000 {
+        faults.at("node.weight", "must be between 0 and 1000", "100 is a normal node's share");
     }
 }
 
@@ -212,17 +213,20 @@ fn storage(sections: &Sections, faults: &mut Faults) {
         }
         StoreKind::Sqlite => {}
         StoreKind::Redis => {
-            if storage.urls.is_empty() {
-                faults.at("storage.urls", "must name a server", "for example [\"redis://127.0.0.1:6379\"]");
+            if storage.addresses.is_empty() {
+                let fix = "for example [\"127.0.0.1:6379\"]";
+                faults.at("storage.addresses", "must name a server", fix);
             }
-            for url in &storage.urls {
-                if !url.starts_with("redis://") && !url.starts_with("rediss://") {
-                    let fix = "write redis://host:port, or rediss:// for TLS";
-                    faults.at("storage.urls", format!("{url:?} is not an address of Redis"), fix);
-                }
+            for address in &storage.addresses {
+                host_port("storage.addresses", address, "for example \"127.0.0.1:6379\"", faults);
+            }
+            if storage.topology == Topology::Cluster && storage.database != 0 {
+                faults.at("storage.database", "a Redis Cluster has only database 0", "remove it");
             }
         }
     }
+    let password = &storage.sentinel_password_file;
+    secret_of("storage.sentinel_password_file", password, 1, faults);
     secret_of("storage.password_file", &storage.password_file, 1, faults);
     secret_of("auth.secret_file", &sections.auth.secret_file, 16, faults);
 }
@@ -259,11 +263,8 @@ fn cluster(sections: &Sections, faults: &mut Faults) {
     }
     secret_of("cluster.key_file", &cluster.key_file, 32, faults);
     for seed in &cluster.seeds {
-        let port = seed.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
-        if port.is_none() {
-            let fix = "for example \"10.0.0.1:5271\" or \"muster-peers:5271\"";
-            faults.at("cluster.seeds", format!("{seed:?} is not host:port"), fix);
-        }
+        let fix = "for example \"10.0.0.1:5271\" or \"muster-peers:5271\"";
+        host_port("cluster.seeds", seed, fix, faults);
     }
     let unspecified = |kind| {
         sections
@@ -274,6 +275,14 @@ fn cluster(sections: &Sections, faults: &mut Faults) {
     if cluster.advertise.is_none() && (unspecified(Kind::Link) || unspecified(Kind::Gossip)) {
         let fix = "set it to this node's own address (MUSTER_CLUSTER__ADVERTISE in a container)";
         faults.at("cluster.advertise", "others cannot reach 0.0.0.0 or ::", fix);
+    }
+}
+
+fn host_port(path: &str, text: &str, fix: &str, faults: &mut Faults) {
+    let good =
+        text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    if !good {
+        faults.at(path, format!("{text:?} is not host:port"), fix);
     }
 }
 
@@ -290,6 +299,12 @@ fn numbers(sections: &Sections, faults: &mut Faults) {
                 faults.at(&format!("limits.{key}"), "must not be 0", "leave it out for the default");
             }
         }
+    }
+    if sections.storage.timeout_ms == 0 {
+        faults.at("storage.timeout_ms", "must not be 0", "5000 is the default");
+    }
+    if sections.tls.reload_seconds == 0 {
+        faults.at("tls.reload_seconds", "must not be 0", "60 is the default");
     }
     if sections.auth.scram_iterations < 4096 {
         faults.at("auth.scram_iterations", "is too small", "4096 is the least that RFC 7677 §4 allows");

@@ -18,7 +18,7 @@ pub use fault::{ConfigError, Fault};
 pub use secret::{SecretError, read_secret};
 pub use sections::{
     Auth, Cluster, Domain, Guards, Kind, Listener, ListenerTls, Log, LogFormat, Metrics, Node, Role, Storage,
-    StoreKind, Synchronous, Tls, TlsVersion,
+    StoreKind, Tls, TlsVersion,
 };
 
 use muster_proto::options::{Limits, Options};

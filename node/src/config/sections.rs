@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use muster_actors::storage::{RedisConfig, Synchronous, Topology};
 use muster_proto::options::Limits;
 use serde::{Deserialize, Serialize};
 
@@ -32,8 +33,8 @@ pub struct Node {
     pub zone: String,
     /// What it does.
     pub roles: Vec<Role>,
-    /// Its share of the slots, relative to the others.
-    pub weight: u32,
+    /// Its share of the slots, in percent of a normal node's.
+    pub weight: u16,
     /// The folder of its own files.
     pub data: PathBuf,
     /// Threads that run sessions, rooms and sockets; 0 is one per core.
@@ -159,20 +160,28 @@ pub struct Storage {
     pub kind: StoreKind,
     /// SQLite: the file, shared by the nodes of one machine.
     pub path: PathBuf,
-    /// SQLite: what survives the loss of power.
+    /// SQLite: what an acknowledged write outlives.
     pub synchronous: Synchronous,
-    /// Redis: its addresses. One is a single server, several are a Redis Cluster, or the sentinels if one is named.
-    pub urls: Vec<String>,
+    /// Redis: `host:port` of the server, of the sentinels, or of some nodes of the Redis Cluster.
+    pub addresses: Vec<String>,
+    /// Redis: what listens there.
+    pub topology: Topology,
     /// Redis: the name of the master that the sentinels watch.
     pub sentinel_master: String,
+    /// Redis: the database number.
+    pub database: u32,
+    /// Redis: the user to log in as.
+    pub username: Option<String>,
     /// Redis: the file of its password.
     pub password_file: Option<PathBuf>,
-    /// Redis: what every key begins with.
-    pub prefix: String,
-    /// Bytes of writes that may wait for the store.
-    pub queue_bytes_max: usize,
-    /// Seconds that a question or a write may take.
-    pub timeout_seconds: u64,
+    /// Redis: the file of the sentinels' password.
+    pub sentinel_password_file: Option<PathBuf>,
+    /// Redis: whether connections are encrypted.
+    pub tls: bool,
+    /// Redis: how many replicas must have a write before it is acknowledged.
+    pub replicas_min: u32,
+    /// Redis: milliseconds that a question or a write may take.
+    pub timeout_ms: u64,
 }
 
 /// Which store.
@@ -183,16 +192,6 @@ pub enum StoreKind {
     Sqlite,
     /// A server that several machines share.
     Redis,
-}
-
-/// SQLite's `synchronous`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Synchronous {
-    /// Survives the death of the process; the loss of power may take the last writes.
-    Normal,
-    /// Survives the loss of power.
-    Full,
 }
 
 /// The other nodes.
@@ -263,7 +262,7 @@ impl Default for Node {
             id: "muster-0".into(),
             zone: "default".into(),
             roles: vec![Role::Edge, Role::Core],
-            weight: 1,
+            weight: 100,
             data: "/var/lib/muster".into(),
             arbiters: 0,
             drain_seconds_max: 60,
@@ -286,7 +285,13 @@ impl Default for Listener {
 
 impl Default for Tls {
     fn default() -> Self {
-        Self { certificate: None, key: None, client_ca: None, version_min: TlsVersion::V1_2, reload_seconds: 60 }
+        Self {
+            certificate: None,
+            key: None,
+            client_ca: None,
+            version_min: TlsVersion::V1_2,
+            reload_seconds: 60,
+        }
     }
 }
 
@@ -298,16 +303,21 @@ impl Default for Auth {
 
 impl Default for Storage {
     fn default() -> Self {
+        let redis = RedisConfig::default();
         Self {
             kind: StoreKind::Sqlite,
             path: "/var/lib/muster/muster.db".into(),
             synchronous: Synchronous::Full,
-            urls: Vec::new(),
-            sentinel_master: String::new(),
-            password_file: None,
-            prefix: "muster".into(),
-            queue_bytes_max: 64 * 1024 * 1024,
-            timeout_seconds: 5,
+            addresses: redis.addresses,
+            topology: redis.topology,
+            sentinel_master: redis.sentinel_master,
+            database: redis.database,
+            username: redis.username,
+            password_file: redis.password_file,
+            sentinel_password_file: redis.sentinel_password_file,
+            tls: redis.tls,
+            replicas_min: redis.replicas_min,
+            timeout_ms: redis.timeout_ms,
         }
     }
 }
@@ -364,6 +374,7 @@ impl Sections {
             &mut self.tls.client_ca,
             &mut self.auth.secret_file,
             &mut self.storage.password_file,
+            &mut self.storage.sentinel_password_file,
             &mut self.cluster.key_file,
             &mut self.cluster.ca,
             &mut self.cluster.certificate,

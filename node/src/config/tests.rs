@@ -40,7 +40,7 @@ fn the_environment_goes_over_the_file() {
         LEAST,
         &[
             ("MUSTER_NODE__ID", "muster-7"),
-            ("MUSTER_NODE__WEIGHT", "3"),
+            ("MUSTER_NODE__WEIGHT", "300"),
             ("MUSTER_NODE__ROLES", "[\"edge\"]"),
             ("MUSTER_LISTENER__0__ADDRESS", "127.0.0.1:6221"),
             ("MUSTER_SERVICE_HOST", "10.0.0.1"),
@@ -48,7 +48,7 @@ fn the_environment_goes_over_the_file() {
     )
     .unwrap();
     assert_eq!(config.node.id, "muster-7");
-    assert_eq!(config.node.weight, 3);
+    assert_eq!(config.node.weight, 300);
     assert_eq!(config.node.roles, [Role::Edge]);
     assert_eq!(config.listeners[0].address.port(), 6221);
 }
