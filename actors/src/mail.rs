@@ -1,0 +1,75 @@
+//! Bounded mailboxes.
+//!
+//! actix bounds a mailbox only for those who may wait, and an owner must never wait for another. So the bound is
+//! counted here, every letter carries a ticket that gives its place back, and this is the one file that uses `do_send`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use actix::{Actor, Addr, Handler, Message};
+
+/// The address of an actor, with a count of what waits for it.
+pub struct Mail<A: Actor> {
+    addr: Addr<A>,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// What is sent: the body, and the place it takes until it is read.
+pub struct Letter<B> {
+    /// What it says.
+    pub body: B,
+    _ticket: Ticket,
+}
+
+struct Ticket(Arc<AtomicUsize>);
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl<B: Send> Message for Letter<B> {
+    type Result = ();
+}
+
+impl<A: Actor> Clone for Mail<A> {
+    fn clone(&self) -> Self {
+        Self { addr: self.addr.clone(), waiting: self.waiting.clone() }
+    }
+}
+
+impl<A: Actor> Mail<A> {
+    /// The mailbox of an actor that has just been started.
+    pub fn new(addr: Addr<A>) -> Self {
+        Self { addr, waiting: Arc::default() }
+    }
+
+    /// Sends, unless `bound` letters wait already or the actor is gone.
+    ///
+    /// # Errors
+    /// Gives the body back.
+    pub fn send<B>(&self, body: B, bound: usize) -> Result<(), B>
+    where
+        A: Handler<Letter<B>, Context = actix::Context<A>>,
+        B: Send + 'static,
+    {
+        if self.waiting.fetch_add(1, Ordering::AcqRel) >= bound || !self.addr.connected() {
+            self.waiting.fetch_sub(1, Ordering::AcqRel);
+            return Err(body);
+        }
+        #[allow(clippy::disallowed_methods)] // bounded above
+        self.addr.do_send(Letter { body, _ticket: Ticket(self.waiting.clone()) });
+        Ok(())
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) == 0
+    }
+
+    /// Whether the actor is there to read.
+    pub fn connected(&self) -> bool {
+        self.addr.connected()
+    }
+}

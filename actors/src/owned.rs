@@ -1,0 +1,305 @@
+//! An owned actor: a session or a room, living on the arbiter of its slot.
+//!
+//! It loads its machine from the store, feeds it, commits its changes and performs its effects. It decides nothing.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
+use jid::BareJid;
+use muster_cluster::Role;
+use muster_proto::machine::{Effect, Machine, Out, SocketId, Then, ToSocket};
+use muster_proto::stanza::{Condition, Stanza};
+use muster_proto::store::{Reply, StoreError};
+
+use crate::keys;
+use crate::mail::{Letter, Mail};
+use crate::office::Office;
+use crate::storage::{Batch, Fence};
+use crate::world::World;
+
+/// How long an owned actor with nothing to keep stays, in case more comes.
+const LINGER: Duration = Duration::from_secs(10);
+
+/// A machine that an [`Owner`] runs.
+pub trait Owned: Machine + Send {
+    /// Whose ring says where it lives.
+    const ROLE: Role;
+    /// What it is called in logs.
+    const NAME: &'static str;
+
+    /// Where actors of this kind are found.
+    fn office(world: &World) -> &Office<Self>;
+
+    /// The stanza that an input carries, for refusing it.
+    fn stanza(input: &Self::Input) -> Option<&Stanza>;
+
+    /// Refuses an input that carries no stanza.
+    fn refuse(world: &Arc<World>, input: Self::Input, condition: Condition);
+
+    /// Sends an input to the node that owns the address.
+    ///
+    /// # Errors
+    /// Gives it back with the reason.
+    fn send(world: &World, to: u64, address: &BareJid, call: Call<Self>) -> Result<(), (Call<Self>, Condition)>;
+
+    /// Sends the machine to its new owner. `Err` gives it back: the link is full for now.
+    ///
+    /// # Errors
+    /// Gives it back.
+    fn give(self, world: &World, to: u64) -> Result<(), (Self, bool)>;
+}
+
+/// What an owner is told.
+pub enum Call<M: Machine> {
+    /// Something happens to its machine; then tell the socket, if named, that so many stanzas were handled.
+    Input(M::Input, Option<(SocketId, u64)>),
+    /// The slot moves to this node.
+    Leave(u64),
+    /// The slot was lost, or the node was ousted: forget everything at once.
+    Forget,
+}
+
+/// The actor.
+pub struct Owner<M: Owned> {
+    world: Arc<World>,
+    address: BareJid,
+    slot: u16,
+    state: State<M>,
+    /// Questions to the store that are open.
+    asked: usize,
+    /// The slot's new owner, when it is to leave.
+    leaving: Option<u64>,
+    lingering: bool,
+}
+
+enum State<M: Owned> {
+    Loading(VecDeque<Letter<Call<M>>>),
+    Ready(Box<M>),
+    Gone,
+}
+
+impl<M: Owned> Owner<M> {
+    /// One that loads its machine from the store, or takes it from a former owner.
+    pub fn new(world: Arc<World>, address: BareJid, slot: u16, machine: Option<Box<M>>) -> Self {
+        let state = machine.map_or_else(|| State::Loading(VecDeque::new()), State::Ready);
+        Self { world, address, slot, state, asked: 0, leaving: None, lingering: false }
+    }
+
+    fn loaded(&mut self, replies: Result<Vec<Reply>, StoreError>, ctx: &mut Context<Self>) {
+        let State::Loading(letters) = std::mem::replace(&mut self.state, State::Gone) else { return };
+        match replies {
+            Ok(replies) => {
+                let machine = self.world.warden.guard(self.address.as_str(), || M::new(self.address.clone(), replies));
+                if let Ok(machine) = machine {
+                    self.state = State::Ready(Box::new(machine));
+                    for letter in letters {
+                        self.take(letter.body, ctx);
+                    }
+                    return self.settle(ctx);
+                }
+                self.refuse_all(letters, Condition::InternalServerError);
+            }
+            Err(error) => {
+                tracing::warn!(address = %self.world.shown(&self.address), %error, "{} could not be loaded", M::NAME);
+                self.refuse_all(letters, Condition::ResourceConstraint);
+            }
+        }
+        self.retire(ctx);
+    }
+
+    /// Strikes itself off. Letters that came before are taken on their way again; none can come after.
+    fn retire(&mut self, ctx: &mut Context<Self>) {
+        self.state = State::Gone;
+        M::office(&self.world).retire(self.slot, &self.address);
+        ctx.run_later(Duration::ZERO, |_, ctx| ctx.stop());
+    }
+
+    fn refuse_all(&mut self, letters: VecDeque<Letter<Call<M>>>, condition: Condition) {
+        for letter in letters {
+            match letter.body {
+                Call::Input(input, _) => self.world.refuse::<M>(input, condition),
+                Call::Leave(_) => self.world.moves.left(M::ROLE, self.slot, &self.world),
+                Call::Forget => {}
+            }
+        }
+    }
+
+    fn take(&mut self, call: Call<M>, ctx: &mut Context<Self>) {
+        match call {
+            Call::Input(input, receipt) => match self.state {
+                State::Gone => self.world.clone().call::<M>(&self.address, Call::Input(input, receipt)),
+                State::Loading(_) | State::Ready(_) => {
+                    self.feed(input, ctx);
+                    if let Some((socket, handled)) = receipt {
+                        self.world.tell(socket, ToSocket::Handled(handled));
+                    }
+                }
+            },
+            Call::Leave(to) => self.leaving = Some(to),
+            Call::Forget => {
+                self.state = State::Gone;
+                ctx.stop();
+            }
+        }
+    }
+
+    fn feed(&mut self, input: M::Input, ctx: &mut Context<Self>) {
+        if self.world.warden.is_over_budget(self.address.as_str()) {
+            return self.world.refuse::<M>(input, Condition::InternalServerError);
+        }
+        let request = M::stanza(&input).filter(|stanza| stanza.is_request()).cloned();
+        let stepped = self.step(ctx, |machine, env, out| machine.handle(input, env, out));
+        if let (false, Some(request)) = (stepped, request) {
+            self.world.route_all(request.error(Condition::InternalServerError));
+        }
+    }
+
+    /// Runs one step of the machine, commits its changes and releases its effects.
+    fn step(
+        &mut self,
+        ctx: &mut Context<Self>,
+        step: impl FnOnce(&mut M, &muster_proto::machine::Env<'_>, &mut Out<M>),
+    ) -> bool {
+        let State::Ready(machine) = &mut self.state else { return false };
+        let mut out = Out::default();
+        let world = self.world.clone();
+        let env = world.env();
+        let stepped = world.warden.guard(self.address.as_str(), || step(machine, &env, &mut out)).is_ok();
+        if stepped {
+            for effect in out.effects {
+                self.perform(effect, ctx);
+            }
+        }
+        stepped
+    }
+
+    fn perform(&mut self, effect: Effect<M>, ctx: &mut Context<Self>) {
+        match effect {
+            Effect::Route(stanza) => self.world.route(stanza),
+            Effect::Fanout { stanza, to } => self.world.fanout(stanza, to),
+            Effect::Socket(socket, message) => self.world.tell(socket, message),
+            Effect::Order(account, order) => self.world.order(&account, order),
+            Effect::Ask(query, then) => {
+                let answer = self.world.storage.query(query);
+                self.expect(answer, then, ctx);
+            }
+            Effect::Store(writes, then) => {
+                let fence = Some(Fence { slot: self.slot, epoch: self.world.epoch() });
+                let written = self.world.storage.write(Batch { fence, writes });
+                self.expect(async move { written.await.map(|()| Reply::Done) }, then, ctx);
+            }
+            Effect::Derive(password, then) => {
+                self.asked += 1;
+                let derived = tokio::task::spawn_blocking(move || keys::derive(&password));
+                ctx.spawn(derived.into_actor(self).map(move |credentials, owner, ctx| {
+                    owner.asked -= 1;
+                    if let Ok(credentials) = credentials {
+                        owner.step(ctx, |machine, env, out| then(machine, credentials, env, out));
+                    }
+                    owner.settle(ctx);
+                }));
+            }
+        }
+    }
+
+    fn expect<F>(&mut self, answer: F, then: Then<M>, ctx: &mut Context<Self>)
+    where
+        F: Future<Output = Result<Reply, StoreError>> + 'static,
+    {
+        self.asked += 1;
+        ctx.spawn(answer.into_actor(self).map(move |reply, owner, ctx| {
+            owner.asked -= 1;
+            if reply == Err(StoreError::Stale) {
+                tracing::warn!(address = %owner.world.shown(&owner.address), "another node owns this slot now");
+            }
+            owner.step(ctx, |machine, env, out| then(machine, reply, env, out));
+            owner.settle(ctx);
+        }));
+    }
+
+    /// After a step: leaves if it must, goes away if there is nothing to keep.
+    fn settle(&mut self, ctx: &mut Context<Self>) {
+        let State::Ready(machine) = &self.state else { return };
+        if self.asked > 0 {
+            return;
+        }
+        if let Some(to) = self.leaving {
+            return self.leave(to, ctx);
+        }
+        if machine.is_idle() && !self.lingering {
+            self.lingering = true;
+            ctx.run_later(LINGER, |owner, ctx| {
+                owner.lingering = false;
+                let State::Ready(machine) = &owner.state else { return };
+                if !machine.is_idle() || owner.asked > 0 {
+                    return;
+                }
+                if M::office(&owner.world).retire_if_quiet(owner.slot, &owner.address) {
+                    owner.state = State::Gone;
+                    ctx.stop();
+                } else {
+                    owner.settle(ctx);
+                }
+            });
+        }
+    }
+
+    fn leave(&mut self, to: u64, ctx: &mut Context<Self>) {
+        let State::Ready(machine) = std::mem::replace(&mut self.state, State::Gone) else { return };
+        let given = if machine.is_idle() { Ok(()) } else { machine.give(&self.world, to) };
+        match given {
+            Ok(()) => {
+                self.retire(ctx);
+                self.world.moves.left(M::ROLE, self.slot, &self.world);
+            }
+            Err((machine, true)) => {
+                self.state = State::Ready(Box::new(machine));
+                ctx.run_later(Duration::from_millis(20), |owner, ctx| owner.settle(ctx));
+            }
+            Err((_, false)) => {
+                tracing::warn!(address = %self.world.shown(&self.address), "its new owner is gone; {} is lost", M::NAME);
+                self.retire(ctx);
+                self.world.moves.left(M::ROLE, self.slot, &self.world);
+            }
+        }
+    }
+}
+
+impl<M: Owned> Actor for Owner<M> {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        if matches!(self.state, State::Loading(_)) {
+            let queries = M::load(&self.address).into_iter().map(|query| self.world.storage.query(query));
+            let replies = futures_util::future::try_join_all(queries.collect::<Vec<_>>());
+            ctx.spawn(replies.into_actor(self).map(|replies, owner, ctx| owner.loaded(replies, ctx)));
+        }
+    }
+}
+
+impl<M: Owned> Drop for Owner<M> {
+    /// Whatever ended it, a later letter starts another one.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            M::office(&self.world).retire(self.slot, &self.address);
+        }
+    }
+}
+
+impl<M: Owned> Handler<Letter<Call<M>>> for Owner<M> {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<Call<M>>, ctx: &mut Context<Self>) {
+        if let State::Loading(letters) = &mut self.state {
+            letters.push_back(letter);
+            return;
+        }
+        self.take(letter.body, ctx);
+        self.settle(ctx);
+    }
+}
+
+/// The mailbox of an owned actor.
+pub type OwnerMail<M> = Mail<Owner<M>>;

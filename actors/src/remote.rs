@@ -1,0 +1,119 @@
+//! What nodes say to each other about sockets, sessions and rooms. Variants are only ever appended.
+
+use jid::{BareJid, Jid};
+use muster_proto::machine::{SocketId, ToSocket};
+use muster_proto::room::Room;
+use muster_proto::session::{self, Order, Session};
+use muster_proto::stanza::Stanza;
+use serde::{Deserialize, Serialize};
+
+/// One message between nodes.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Remote {
+    /// For the session of an account, by the sender's view of that epoch.
+    Session {
+        /// The sender's view.
+        epoch: u64,
+        /// Whose session.
+        address: BareJid,
+        /// What happens to it.
+        mail: SessionMail,
+    },
+    /// For a room.
+    Room {
+        /// The sender's view.
+        epoch: u64,
+        /// Which room.
+        address: BareJid,
+        /// What somebody sent it.
+        stanza: Stanza,
+    },
+    /// One stanza for many accounts whose sessions are at the receiver.
+    Fanout {
+        /// The sender's view.
+        epoch: u64,
+        /// What they get; its own `to` is ignored.
+        stanza: Stanza,
+        /// Who gets it.
+        to: Vec<Jid>,
+    },
+    /// For a socket of the receiver.
+    Socket {
+        /// Which one.
+        socket: SocketId,
+        /// What it is told.
+        message: ToSocket,
+    },
+    /// A session moves to the receiver.
+    AdoptSession(Box<Session>),
+    /// A room moves to the receiver.
+    AdoptRoom(Box<Room>),
+    /// Everything in these slots has moved to the receiver.
+    SlotsMoved {
+        /// By which view.
+        epoch: u64,
+        /// The ring of rooms instead of that of sessions.
+        rooms: bool,
+        /// Which slots.
+        slots: Vec<u16>,
+    },
+}
+
+/// What may happen to a session from another node.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum SessionMail {
+    /// A socket wants a resource.
+    Bind {
+        /// Where it is.
+        socket: SocketId,
+        /// What the client asked for.
+        resource: Option<String>,
+        /// Logged in without an account.
+        anonymous: bool,
+    },
+    /// A client said something.
+    Client {
+        /// Which session.
+        sid: u64,
+        /// What it said.
+        stanza: Stanza,
+        /// Tell this socket that so many stanzas have been handled.
+        receipt: Option<(SocketId, u64)>,
+    },
+    /// A socket is gone.
+    Closed {
+        /// Which session.
+        sid: u64,
+    },
+    /// A stanza has arrived.
+    Stanza(Stanza),
+    /// The administrator, or another session, says so.
+    Order(Order),
+}
+
+impl SessionMail {
+    /// What crosses a link of an input; `None` for what a node only tells itself.
+    pub fn from_input(input: session::Input, receipt: Option<(SocketId, u64)>) -> Option<Self> {
+        Some(match input {
+            session::Input::Bind { socket, resource, anonymous } => Self::Bind { socket, resource, anonymous },
+            session::Input::Client { sid, stanza } => Self::Client { sid, stanza, receipt },
+            session::Input::Closed { sid } => Self::Closed { sid },
+            session::Input::Stanza(stanza) => Self::Stanza(stanza),
+            session::Input::Order(order) => Self::Order(order),
+            session::Input::NodeLost(_) | session::Input::AccountsLost(_) => return None,
+        })
+    }
+
+    /// The input, and whom to tell when it has been handled.
+    pub fn into_input(self) -> (session::Input, Option<(SocketId, u64)>) {
+        match self {
+            Self::Bind { socket, resource, anonymous } => {
+                (session::Input::Bind { socket, resource, anonymous }, None)
+            }
+            Self::Client { sid, stanza, receipt } => (session::Input::Client { sid, stanza }, receipt),
+            Self::Closed { sid } => (session::Input::Closed { sid }, None),
+            Self::Stanza(stanza) => (session::Input::Stanza(stanza), None),
+            Self::Order(order) => (session::Input::Order(order), None),
+        }
+    }
+}

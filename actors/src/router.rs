@@ -1,0 +1,139 @@
+//! Takes stanzas and calls to their owners, on this node or another. A shared handle, not an actor.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jid::{BareJid, Jid};
+use muster_cluster::{Incarnation, SendError, Slot};
+use muster_proto::machine::{SocketId, ToSocket};
+use muster_proto::room::{self, Room};
+use muster_proto::session::{self, Order, Session};
+use muster_proto::stanza::{Condition, Stanza};
+
+use crate::moves::Parked;
+use crate::owned::{Call, Owned};
+use crate::remote::Remote;
+use crate::world::World;
+
+impl World {
+    /// Takes a stanza to the owner of the address in `to`; whoever cannot be reached is answered for.
+    pub fn route(self: &Arc<Self>, stanza: Stanza) {
+        let Some(to) = &stanza.to else { return };
+        tracing::trace!(trace = stanza.trace.0, to = self.shown(to), kind = stanza.kind.name(), "routed");
+        let domain = to.domain().as_str();
+        if self.options.domain(domain).is_some() {
+            if to.node().is_none() {
+                // Hosts answer at the session of whoever asks; nothing else is addressed to them.
+                return self.route_all(stanza.error(Condition::ServiceUnavailable));
+            }
+            let address = to.to_bare();
+            return self.call::<Session>(&address, Call::Input(session::Input::Stanza(stanza), None));
+        }
+        if self.options.conference(domain).is_some() && to.node().is_some() {
+            let address = to.to_bare();
+            return self.call::<Room>(&address, Call::Input(room::Input::Stanza(stanza), None));
+        }
+        self.route_all(stanza.error(Condition::RemoteServerNotFound));
+    }
+
+    /// Takes what there is.
+    pub fn route_all(self: &Arc<Self>, stanzas: impl IntoIterator<Item = Stanza>) {
+        stanzas.into_iter().for_each(|stanza| self.route(stanza));
+    }
+
+    /// Takes one stanza to many accounts: its bytes cross a link once.
+    pub fn fanout(self: &Arc<Self>, stanza: Stanza, to: Vec<Jid>) {
+        let table = self.table();
+        let mut elsewhere: HashMap<u64, Vec<Jid>> = HashMap::new();
+        for receiver in to {
+            let slot = Slot::of(receiver.to_bare().as_str().as_bytes());
+            match table.owner(Session::ROLE, slot) {
+                Some(owner) if owner.incarnation.0 != self.me() && self.is_account(&receiver) => {
+                    elsewhere.entry(owner.incarnation.0).or_default().push(receiver);
+                }
+                _ => self.route(Stanza { to: Some(receiver), ..stanza.clone() }),
+            }
+        }
+        for (node, to) in elsewhere {
+            let message = Remote::Fanout { epoch: table.epoch(), stanza: stanza.clone(), to };
+            if self.send(node, message).is_err() {
+                self.count_dropped("fanout");
+            }
+        }
+    }
+
+    fn is_account(&self, jid: &Jid) -> bool {
+        jid.node().is_some() && self.options.domain(jid.domain().as_str()).is_some()
+    }
+
+    /// Tells the session of an account.
+    pub fn order(self: &Arc<Self>, account: &BareJid, order: Order) {
+        self.call::<Session>(account, Call::Input(session::Input::Order(order), None));
+    }
+
+    /// Calls the owner of an address, wherever it is.
+    pub fn call<M: Owned>(self: &Arc<Self>, address: &BareJid, mut call: Call<M>) {
+        let slot = Slot::of(address.as_str().as_bytes());
+        loop {
+            let table = self.table();
+            let Some(owner) = table.owner(M::ROLE, slot) else {
+                return self.refuse_call(call, Condition::ResourceConstraint);
+            };
+            let owner = owner.incarnation.0;
+            if owner != self.me() {
+                return match M::send(self, owner, address, call) {
+                    Ok(()) => {}
+                    Err((call, condition)) => self.refuse_call(call, condition),
+                };
+            }
+            call = match self.moves.park::<M>(slot.0, address, call) {
+                Parked::Waits => return,
+                Parked::Full(call) => return self.refuse_call(call, Condition::ResourceConstraint),
+                Parked::Here(call) => call,
+            };
+            match M::office(self).call(self, slot.0, address, call, || self.acts_by(&table)) {
+                Ok(()) => return,
+                Err((full, true)) => return self.refuse_call(full, Condition::ResourceConstraint),
+                Err((again, false)) => call = again,
+            }
+        }
+    }
+
+    fn refuse_call<M: Owned>(self: &Arc<Self>, call: Call<M>, condition: Condition) {
+        if let Call::Input(input, receipt) = call {
+            self.refuse::<M>(input, condition);
+            if let Some((socket, handled)) = receipt {
+                self.tell(socket, ToSocket::Handled(handled));
+            }
+        }
+    }
+
+    /// Answers for an owner that cannot.
+    pub fn refuse<M: Owned>(self: &Arc<Self>, input: M::Input, condition: Condition) {
+        metrics::counter!("muster_refused_total", "condition" => condition.name()).increment(1);
+        M::refuse(self, input, condition);
+    }
+
+    /// Tells a socket, wherever it is.
+    pub fn tell(self: &Arc<Self>, socket: SocketId, message: ToSocket) {
+        if socket.node == self.me() {
+            return self.sockets.tell(self, socket, message);
+        }
+        if self.send(socket.node, Remote::Socket { socket, message }).is_err() {
+            self.count_dropped("to_socket");
+        }
+    }
+
+    /// Sends to another node.
+    ///
+    /// # Errors
+    /// Gives the message back: `resource-constraint` if the link is full, `recipient-unavailable` if there is none.
+    pub fn send(&self, to: u64, message: Remote) -> Result<(), (Remote, Condition)> {
+        let Some(cluster) = self.cluster() else { return Err((message, Condition::RecipientUnavailable)) };
+        cluster.send(Incarnation(to), message).map_err(|error| match error {
+            SendError::Full(message) => (message, Condition::ResourceConstraint),
+            SendError::Unreachable(message) => (message, Condition::RecipientUnavailable),
+            SendError::TooLarge(message) => (message, Condition::PolicyViolation),
+        })
+    }
+}

@@ -1,0 +1,153 @@
+//! What every actor of a node shares. Handles only: nothing on a stanza's way is a singleton.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use actix_rt::ArbiterHandle;
+use arc_swap::ArcSwap;
+use muster_cluster::{Cluster, Table};
+use muster_proto::feature::Features;
+use muster_proto::machine::{Env, Timestamp};
+use muster_proto::options::Options;
+use muster_proto::room::Room;
+use muster_proto::session::Session;
+
+use crate::moves::Moves;
+use crate::office::Office;
+use crate::remote::Remote;
+use crate::sockets::Sockets;
+use crate::storage::Storage;
+use crate::throttle::Throttle;
+use crate::warden::Warden;
+
+/// The shared handle.
+pub struct World {
+    /// Settings of the domain, and limits.
+    pub options: Options,
+    /// Every feature.
+    pub features: Features,
+    /// Where things are kept.
+    pub storage: Arc<dyn Storage>,
+    /// The sessions that live here.
+    pub sessions: Office<Session>,
+    /// The rooms that live here.
+    pub rooms: Office<Room>,
+    /// The connections that are here.
+    pub sockets: Sockets,
+    /// Slots on their way.
+    pub moves: Moves,
+    /// Who panicked.
+    pub warden: Warden,
+    /// Who may connect and try.
+    pub throttle: Throttle,
+    /// The threads that actors run on.
+    pub arbiters: Vec<ArbiterHandle>,
+    /// Whether new connections are refused.
+    pub draining: AtomicBool,
+    table: ArcSwap<Table>,
+    me: AtomicU64,
+    cluster: OnceLock<Cluster<Remote>>,
+    log_jids: bool,
+}
+
+/// What a [`World`] is made of.
+pub struct Parts {
+    /// See [`World::options`].
+    pub options: Options,
+    /// See [`World::features`].
+    pub features: Features,
+    /// See [`World::storage`].
+    pub storage: Arc<dyn Storage>,
+    /// See [`World::throttle`].
+    pub throttle: Throttle,
+    /// See [`World::arbiters`].
+    pub arbiters: Vec<ArbiterHandle>,
+    /// Whether logs may name accounts.
+    pub log_jids: bool,
+}
+
+impl World {
+    /// A world without a cluster yet.
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            options: parts.options,
+            features: parts.features,
+            storage: parts.storage,
+            sessions: Office::new(&parts.arbiters),
+            rooms: Office::new(&parts.arbiters),
+            sockets: Sockets::new(&parts.arbiters),
+            moves: Moves::default(),
+            warden: Warden::default(),
+            throttle: parts.throttle,
+            arbiters: parts.arbiters,
+            draining: AtomicBool::new(false),
+            table: ArcSwap::from_pointee(Table::default()),
+            me: AtomicU64::new(0),
+            cluster: OnceLock::new(),
+            log_jids: parts.log_jids,
+        }
+    }
+
+    /// Joins it to its cluster, once.
+    pub fn connect(&self, cluster: Cluster<Remote>) {
+        self.set_me(cluster.incarnation().0);
+        drop(self.cluster.set(cluster));
+    }
+
+    /// The cluster.
+    pub fn cluster(&self) -> Option<&Cluster<Remote>> {
+        self.cluster.get()
+    }
+
+    /// This node's incarnation.
+    pub fn me(&self) -> u64 {
+        self.me.load(Ordering::Acquire)
+    }
+
+    /// This node has come back as another incarnation.
+    pub fn set_me(&self, incarnation: u64) {
+        self.me.store(incarnation, Ordering::Release);
+    }
+
+    /// Who owns what, as this node acts by it.
+    pub fn table(&self) -> Arc<Table> {
+        self.table.load_full()
+    }
+
+    /// Acts by another table from now on.
+    pub fn set_table(&self, table: Arc<Table>) {
+        self.table.store(table);
+    }
+
+    /// Whether `table` is still what this node acts by.
+    pub fn acts_by(&self, table: &Arc<Table>) -> bool {
+        Arc::ptr_eq(table, &self.table.load())
+    }
+
+    /// The epoch of that table.
+    pub fn epoch(&self) -> u64 {
+        self.table.load().epoch()
+    }
+
+    /// Time, chance and settings for one step of a machine.
+    pub fn env(&self) -> Env<'_> {
+        Env { now: now(), random: rand::random(), options: &self.options, features: &self.features }
+    }
+
+    /// What a log line may say of a JID.
+    pub fn shown<'a>(&self, jid: &'a impl AsRef<str>) -> &'a str {
+        if self.log_jids { jid.as_ref() } else { "(hidden)" }
+    }
+
+    /// Something was dropped on purpose; the metric says what.
+    pub fn count_dropped(&self, what: &'static str) {
+        metrics::counter!("muster_dropped_total", "what" => what).increment(1);
+    }
+}
+
+/// The wall clock, for stamps.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
