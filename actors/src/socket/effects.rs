@@ -1,0 +1,86 @@
+//! What a stream wants of the world, done.
+
+use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
+use jid::BareJid;
+use muster_proto::sasl::Credentials;
+use muster_proto::session::{Input as SessionInput, Session};
+use muster_proto::stanza::{Stanza, Trace};
+use muster_proto::store::{Key, Query, Reply, StoreError, collection};
+use muster_proto::stream::{Effect, Input};
+
+use super::{Socket, State, ending_name};
+use crate::owned::Call;
+
+impl Socket {
+    /// Feeds the stream and does what it asks, in order.
+    pub(super) fn feed(&mut self, input: Input<'_>, ctx: &mut Context<Self>) {
+        let mut effects = Vec::new();
+        let world = self.world.clone();
+        self.stream.handle(input, &world.env(), &mut effects);
+        for effect in effects {
+            self.perform(effect, ctx);
+        }
+    }
+
+    fn perform(&mut self, effect: Effect, ctx: &mut Context<Self>) {
+        match effect {
+            Effect::Write(bytes) => {
+                self.unsent.buffer().extend_from_slice(&bytes);
+                self.check_unsent(ctx);
+            }
+            Effect::StartTls => self.state = State::Upgrading,
+            Effect::Lookup(account) => self.look_up(account, ctx),
+            Effect::Derive(derivation) => {
+                let derived = tokio::task::spawn_blocking(move || derivation.run());
+                ctx.spawn(derived.into_actor(self).map(|derived, socket, ctx| {
+                    if let Ok(derived) = derived {
+                        socket.feed(Input::Derived(derived), ctx);
+                    }
+                }));
+            }
+            Effect::LoggedIn(_) => metrics::counter!("muster_log_ins_total").increment(1),
+            Effect::LogInFailed(account) => {
+                metrics::counter!("muster_log_in_failures_total").increment(1);
+                let name = account.as_ref().map_or("", |account| self.world.shown(account));
+                tracing::info!(peer = %self.peer, account = name, "log-in failed");
+                self.world.throttle.failed(self.peer, account.as_ref(), self.listener.guarded);
+            }
+            Effect::Bind { account, resource, anonymous } => {
+                let input = SessionInput::Bind { socket: self.id, resource, anonymous };
+                self.world.call::<Session>(&account, Call::Input(input, None));
+            }
+            Effect::Stanza(stanza) => self.say(stanza),
+            Effect::Close(ending) => {
+                tracing::debug!(socket = self.id.number, peer = %self.peer, why = ending_name(&ending), "stream ended");
+                self.ending(ctx);
+            }
+        }
+    }
+
+    fn look_up(&mut self, account: BareJid, ctx: &mut Context<Self>) {
+        if self.listener.guarded && self.world.throttle.is_blocked(self.peer, &account) {
+            metrics::counter!("muster_log_ins_throttled_total").increment(1);
+            let throttled = Err(StoreError::Away("too many failed log-ins".into()));
+            return self.feed(Input::Credentials(throttled), ctx);
+        }
+        let answer = self.world.storage.query(Query::Document(Key::new(collection::CREDENTIALS, account.as_str())));
+        ctx.spawn(answer.into_actor(self).map(|answer, socket, ctx| {
+            socket.feed(Input::Credentials(answer.and_then(read_credentials)), ctx);
+        }));
+    }
+
+    fn say(&mut self, mut stanza: Stanza) {
+        let (Some(sid), Some(account)) = (self.sid, self.stream.account()) else { return };
+        self.said += 1;
+        stanza.trace = Trace(self.trace.wrapping_add(self.said));
+        tracing::trace!(trace = stanza.trace.0, socket = self.id.number, kind = stanza.kind.name(), "read");
+        metrics::counter!("muster_stanzas_total", "kind" => stanza.kind.name()).increment(1);
+        let call = Call::Input(SessionInput::Client { sid, stanza }, Some((self.id, self.said)));
+        self.world.call::<Session>(&account.clone(), call);
+    }
+}
+
+fn read_credentials(reply: Reply) -> Result<Option<Credentials>, StoreError> {
+    let Reply::Document(Some(bytes)) = reply else { return Ok(None) };
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| StoreError::Failed(error.to_string()))
+}

@@ -1,0 +1,132 @@
+//! The bytes of a connection: clear or TLS, never both, and nothing held while nothing happens.
+
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use openssl::ssl::{Ssl, SslContextRef, SslRef};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_openssl::SslStream;
+
+/// Bytes read at once. One buffer per arbiter, lent to whichever socket is read.
+const READ_BYTES: usize = 16 * 1024;
+/// Room kept for output between writes; more is given back.
+const KEEP_BYTES: usize = 1024;
+
+thread_local! {
+    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into_boxed_slice());
+}
+
+/// A connection.
+pub enum Io {
+    /// TCP.
+    Clear(TcpStream),
+    /// TLS over TCP, after or before its handshake.
+    Tls(Box<SslStream<TcpStream>>),
+    /// Being replaced.
+    Taken,
+}
+
+impl Io {
+    /// Turns a clear connection into the server's side of TLS.
+    ///
+    /// # Errors
+    /// OpenSSL is out of memory, or the connection is not clear.
+    pub fn secure(&mut self, context: &SslContextRef) -> io::Result<()> {
+        let Self::Clear(tcp) = std::mem::replace(self, Self::Taken) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        let stream = SslStream::new(Ssl::new(context)?, tcp)?;
+        *self = Self::Tls(Box::new(stream));
+        Ok(())
+    }
+
+    /// Goes on with the handshake.
+    pub fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), openssl::ssl::Error>> {
+        match self {
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_accept(cx),
+            Self::Clear(_) | Self::Taken => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// The TLS session, if there is one.
+    pub fn ssl(&self) -> Option<&SslRef> {
+        match self {
+            Self::Tls(stream) => Some(stream.ssl()),
+            Self::Clear(_) | Self::Taken => None,
+        }
+    }
+
+    /// Reads what is there and hands it to `take`. `Ok(0)` is the end.
+    pub fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        take: impl FnOnce(&[u8]),
+    ) -> Poll<io::Result<usize>> {
+        BUFFER.with_borrow_mut(|buffer| {
+            let mut buffer = ReadBuf::new(buffer);
+            ready!(match self {
+                Self::Clear(tcp) => Pin::new(tcp).poll_read(cx, &mut buffer),
+                Self::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, &mut buffer),
+                Self::Taken => Poll::Ready(Ok(())),
+            })?;
+            if !buffer.filled().is_empty() {
+                take(buffer.filled());
+            }
+            Poll::Ready(Ok(buffer.filled().len()))
+        })
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Clear(tcp) => Pin::new(tcp).poll_write(cx, bytes),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, bytes),
+            Self::Taken => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    /// Ends the sending side, in order.
+    pub fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Clear(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(cx),
+            Self::Taken => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+/// Output that waits for the client to read.
+#[derive(Default)]
+pub struct Unsent {
+    bytes: Vec<u8>,
+    sent: usize,
+}
+
+impl Unsent {
+    /// Where to append.
+    pub fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// How many bytes wait.
+    pub fn len(&self) -> usize {
+        self.bytes.len() - self.sent
+    }
+
+    /// Writes as much as the connection takes.
+    pub fn poll_flush(&mut self, io: &mut Io, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.sent < self.bytes.len() {
+            let written = ready!(io.poll_write(cx, &self.bytes[self.sent..]))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.sent += written;
+        }
+        self.sent = 0;
+        self.bytes.clear();
+        self.bytes.shrink_to(KEEP_BYTES);
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,341 @@
+//! The actor of one connection: moves bytes between the network and its [`Stream`], and owns nothing.
+
+mod effects;
+mod facts;
+mod io;
+
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use actix::{Actor, ActorContext, ActorFuture, AsyncContext, Context, Handler, SpawnHandle};
+use muster_cluster::Slot;
+use muster_proto::machine::{SocketId, ToSocket};
+use muster_proto::session::{Input as SessionInput, Session};
+use muster_proto::stream::{Channel, Ending, Input, Stream, StreamCondition, StreamError, Timeout};
+use tokio::net::TcpStream;
+
+use crate::listener::{ClientListener, ListenerTls};
+use crate::mail::Letter;
+use crate::owned::Call;
+use crate::sockets::SocketCall;
+use crate::throttle::Admission;
+use crate::world::World;
+use io::{Io, Unsent};
+
+/// Stanzas of one client that may be on their way to its session; then it is not read until some were handled.
+const WINDOW: u64 = 64;
+/// Reads in a row before others get their turn.
+const READS_MAX: usize = 8;
+/// How long a closed stream may take to write its last words.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// A connection that was accepted.
+pub struct Connection {
+    /// The TCP connection, not yet registered with a runtime.
+    pub tcp: std::net::TcpStream,
+    /// Where it came in.
+    pub listener: Arc<ClientListener>,
+    /// From where.
+    pub peer: IpAddr,
+    /// Its place among the connections of that address.
+    pub admission: Admission,
+}
+
+/// The actor.
+pub struct Socket {
+    world: Arc<World>,
+    id: SocketId,
+    peer: IpAddr,
+    listener: Arc<ClientListener>,
+    io: Io,
+    state: State,
+    stream: Stream,
+    unsent: Unsent,
+    sid: Option<u64>,
+    said: u64,
+    handled: u64,
+    trace: u64,
+    heard: bool,
+    log_in_timer: SpawnHandle,
+    tcp: Option<std::net::TcpStream>,
+    _admission: Admission,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// TLS is being agreed upon.
+    Handshake,
+    /// Bytes flow.
+    Open,
+    /// TLS starts when everything before is written.
+    Upgrading,
+    /// The connection ends when everything is written.
+    Ending,
+    /// Nothing more.
+    Gone,
+}
+
+impl Socket {
+    /// The actor of a connection.
+    pub fn new(world: Arc<World>, id: SocketId, connection: Connection) -> Self {
+        let channel = match connection.listener.tls {
+            ListenerTls::StartTls => Channel::Clear,
+            // Replaced when the handshake is done.
+            ListenerTls::Direct | ListenerTls::None => Channel::Plain,
+        };
+        Self {
+            world,
+            id,
+            peer: connection.peer,
+            listener: connection.listener,
+            io: Io::Taken,
+            state: State::Open,
+            stream: Stream::new(channel, rand::random()),
+            unsent: Unsent::default(),
+            sid: None,
+            said: 0,
+            handled: 0,
+            trace: rand::random(),
+            heard: false,
+            log_in_timer: SpawnHandle::default(),
+            tcp: Some(connection.tcp),
+            _admission: connection.admission,
+        }
+    }
+
+    fn open(&mut self) -> std::io::Result<()> {
+        let tcp = self.tcp.take().ok_or(std::io::ErrorKind::NotConnected)?;
+        tcp.set_nonblocking(true)?;
+        let tcp = TcpStream::from_std(tcp)?;
+        tcp.set_nodelay(true)?;
+        self.io = Io::Clear(tcp);
+        if self.listener.tls == ListenerTls::Direct {
+            self.io.secure(&self.listener.context())?;
+            self.state = State::Handshake;
+        }
+        Ok(())
+    }
+
+    /// Moves bytes both ways until nothing more can be done now.
+    fn drive(&mut self, cx: &mut std::task::Context<'_>, ctx: &mut Context<Self>) {
+        for _ in 0..READS_MAX {
+            if self.state == State::Handshake && !self.shake_hands(cx, ctx) {
+                return;
+            }
+            match self.unsent.poll_flush(&mut self.io, cx) {
+                Poll::Ready(Ok(())) if self.state == State::Upgrading => {
+                    self.state = State::Handshake;
+                    if self.io.secure(&self.listener.context()).is_err() {
+                        return self.gone(ctx);
+                    }
+                    continue;
+                }
+                Poll::Ready(Ok(())) if self.state == State::Ending => {
+                    let _ = self.io.poll_shutdown(cx);
+                    return self.gone(ctx);
+                }
+                Poll::Ready(Ok(())) | Poll::Pending => {}
+                Poll::Ready(Err(_)) => return self.broken(ctx),
+            }
+            if !self.may_read() || !self.read(cx, ctx) {
+                return;
+            }
+        }
+        cx.waker().wake_by_ref();
+    }
+
+    /// Whether the handshake is done.
+    fn shake_hands(&mut self, cx: &mut std::task::Context<'_>, ctx: &mut Context<Self>) -> bool {
+        match self.io.poll_handshake(cx) {
+            Poll::Pending => return false,
+            Poll::Ready(Err(error)) => {
+                metrics::counter!("muster_tls_failures_total").increment(1);
+                tracing::debug!(peer = %self.peer, %error, "TLS handshake failed");
+                self.gone(ctx);
+                return false;
+            }
+            Poll::Ready(Ok(())) => {}
+        }
+        self.state = State::Open;
+        let Some(facts) = self.io.ssl().map(facts::of) else { return true };
+        if self.listener.tls == ListenerTls::Direct {
+            self.stream = Stream::new(Channel::Tls(facts), rand::random());
+        } else {
+            self.feed(Input::Encrypted(facts), ctx);
+        }
+        true
+    }
+
+    fn may_read(&self) -> bool {
+        self.state == State::Open
+            && self.stream.wants_bytes()
+            && self.said - self.handled < WINDOW
+            && self.unsent.len() < self.world.options.limits.unsent_bytes_max / 2
+    }
+
+    /// Reads once; whether there may be more.
+    fn read(&mut self, cx: &mut std::task::Context<'_>, ctx: &mut Context<Self>) -> bool {
+        let mut io = std::mem::replace(&mut self.io, Io::Taken);
+        let read = io.poll_read(cx, |bytes| {
+            self.heard = true;
+            self.feed(Input::Bytes(bytes), ctx);
+        });
+        self.io = io;
+        match read {
+            Poll::Pending => false,
+            Poll::Ready(Ok(0)) => {
+                self.feed(Input::PeerClosed, ctx);
+                // Ready for what the stream may still say; the next round writes it and ends.
+                self.state != State::Gone
+            }
+            Poll::Ready(Ok(_)) => true,
+            Poll::Ready(Err(_)) => {
+                self.broken(ctx);
+                false
+            }
+        }
+    }
+
+    fn broken(&mut self, ctx: &mut Context<Self>) {
+        self.unsent = Unsent::default();
+        self.feed(Input::PeerClosed, ctx);
+        self.gone(ctx);
+    }
+
+    fn gone(&mut self, ctx: &mut Context<Self>) {
+        self.state = State::Gone;
+        ctx.stop();
+    }
+
+    fn end(&mut self, error: StreamError, ctx: &mut Context<Self>) {
+        self.feed(Input::End(error), ctx);
+        self.ending(ctx);
+    }
+
+    fn ending(&mut self, ctx: &mut Context<Self>) {
+        if matches!(self.state, State::Ending | State::Gone) {
+            return;
+        }
+        self.state = State::Ending;
+        self.unbind();
+        ctx.run_later(LAST_WORDS, |socket, ctx| socket.gone(ctx));
+    }
+
+    /// Tells the session that its client is gone, once.
+    fn unbind(&mut self) {
+        if let (Some(sid), Some(account)) = (self.sid.take(), self.stream.account()) {
+            self.world.call::<Session>(&account.clone(), Call::Input(SessionInput::Closed { sid }, None));
+        }
+    }
+
+    fn told(&mut self, message: ToSocket, ctx: &mut Context<Self>) {
+        match message {
+            ToSocket::Stanza(stanza) => {
+                tracing::trace!(trace = stanza.trace.0, socket = self.id.number, "written");
+                stanza.write(self.unsent.buffer());
+                self.check_unsent(ctx);
+            }
+            ToSocket::Handled(handled) => self.handled = self.handled.max(handled),
+            ToSocket::Bound { sid, jid } => {
+                self.sid = Some(sid);
+                ctx.cancel_future(self.log_in_timer);
+                tracing::debug!(jid = self.world.shown(&jid), sid, socket = self.id.number, "bound");
+                self.feed(Input::Bound(jid), ctx);
+            }
+            ToSocket::Refused(error) => self.feed(Input::Refused(error), ctx),
+            ToSocket::End(error) => {
+                // The session has unbound it already.
+                self.sid = None;
+                self.end(error, ctx);
+            }
+        }
+    }
+
+    fn check_unsent(&mut self, ctx: &mut Context<Self>) {
+        if self.unsent.len() > self.world.options.limits.unsent_bytes_max && self.state != State::Gone {
+            metrics::counter!("muster_slow_clients_total").increment(1);
+            tracing::info!(peer = %self.peer, "a client does not read; its connection is cut");
+            self.unbind();
+            self.gone(ctx);
+        }
+    }
+
+    fn is_lost(&self, slots: &[bool]) -> bool {
+        let Some(account) = self.stream.account() else { return false };
+        slots.get(usize::from(Slot::of(account.as_str().as_bytes()).0)).copied().unwrap_or_default()
+    }
+}
+
+impl Actor for Socket {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        if self.open().is_err() {
+            return self.gone(ctx);
+        }
+        let limits = &self.world.options.limits;
+        self.log_in_timer =
+            ctx.run_later(limits.login_time(), |socket, ctx| socket.feed(Input::Timeout(Timeout::Login), ctx));
+        ctx.run_interval(Duration::from_secs(limits.idle_seconds_max), |socket, ctx| {
+            if !std::mem::take(&mut socket.heard) {
+                socket.feed(Input::Timeout(Timeout::Idle), ctx);
+            }
+        });
+        ctx.spawn(Drive);
+    }
+}
+
+impl Drop for Socket {
+    /// However it ended: it is struck off, and its session knows.
+    fn drop(&mut self) {
+        self.world.sockets.closed(self.id.number);
+        self.unbind();
+    }
+}
+
+impl Handler<Letter<SocketCall>> for Socket {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<SocketCall>, ctx: &mut Context<Self>) {
+        match letter.body {
+            SocketCall::Owner(message) => self.told(message, ctx),
+            SocketCall::SlotsLost(slots) if self.is_lost(&slots) => {
+                self.sid = None;
+                let why = "the node that held this session is gone; please log in again";
+                self.end(StreamError::because(StreamCondition::SystemShutdown, why), ctx);
+            }
+            SocketCall::SlotsLost(_) => {}
+            SocketCall::End(error) => self.end(error, ctx),
+        }
+    }
+}
+
+/// Polled whenever the connection, a letter or a timer wakes the actor, after the letters: so what they wrote goes out
+/// in one write.
+struct Drive;
+
+impl ActorFuture<Socket> for Drive {
+    type Output = ();
+
+    fn poll(
+        self: Pin<&mut Self>,
+        socket: &mut Socket,
+        ctx: &mut Context<Socket>,
+        cx: &mut std::task::Context<'_>,
+    ) -> Poll<()> {
+        socket.drive(cx, ctx);
+        if socket.state == State::Gone { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+/// Why a stream ended, for the log.
+fn ending_name(ending: &Ending) -> String {
+    match ending {
+        Ending::Closed => "closed".into(),
+        Ending::Lost => "lost".into(),
+        Ending::Failed(error) => error.to_string(),
+    }
+}

@@ -1,0 +1,115 @@
+//! The connections of this node, by number, spread over the arbiters.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use actix::Actor;
+use actix_rt::ArbiterHandle;
+use muster_proto::machine::{SocketId, ToSocket};
+use muster_proto::session::{Input, Session};
+use muster_proto::stream::StreamError;
+
+use crate::mail::Mail;
+use crate::owned::Call;
+use crate::socket::{Connection, Socket};
+use crate::world::World;
+
+/// Letters that may wait for one socket: its client reads or is cut off long before.
+const LETTERS_MAX: usize = 65_536;
+
+/// What a socket is told.
+pub enum SocketCall {
+    /// By the session of its account.
+    Owner(ToSocket),
+    /// Sessions in these slots died with their node.
+    SlotsLost(Arc<Vec<bool>>),
+    /// The node ends it.
+    End(StreamError),
+}
+
+/// The connections of this node.
+pub struct Sockets {
+    shelves: Vec<Shelf>,
+    last: AtomicU64,
+    count: AtomicUsize,
+}
+
+struct Shelf {
+    arbiter: ArbiterHandle,
+    sockets: Mutex<HashMap<u64, Mail<Socket>>>,
+}
+
+impl Shelf {
+    fn sockets(&self) -> MutexGuard<'_, HashMap<u64, Mail<Socket>>> {
+        self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sockets {
+    /// No connections yet.
+    pub fn new(arbiters: &[ArbiterHandle]) -> Self {
+        let shelf = |arbiter: &ArbiterHandle| Shelf { arbiter: arbiter.clone(), sockets: Mutex::default() };
+        Self { shelves: arbiters.iter().map(shelf).collect(), last: AtomicU64::new(0), count: AtomicUsize::new(0) }
+    }
+
+    /// Starts the actor of a new connection.
+    pub fn open(&self, world: &Arc<World>, connection: Connection) {
+        let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        let shelf = self.shelf(number);
+        let mut sockets = shelf.sockets();
+        let id = SocketId { node: world.me(), number };
+        let world = world.clone();
+        let mail = Mail::new(Socket::start_in_arbiter(&shelf.arbiter, move |_| Socket::new(world, id, connection)));
+        sockets.insert(number, mail);
+        self.count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A connection is gone.
+    pub fn closed(&self, number: u64) {
+        if self.shelf(number).sockets().remove(&number).is_some() {
+            self.count.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Tells one of them.
+    pub fn tell(&self, world: &Arc<World>, socket: SocketId, message: ToSocket) {
+        let told = match self.shelf(socket.number).sockets().get(&socket.number) {
+            Some(mail) => mail.send(SocketCall::Owner(message), LETTERS_MAX),
+            None => Err(SocketCall::Owner(message)),
+        };
+        // A resource that was bound for a connection that has gone meanwhile must not stay.
+        if let Err(SocketCall::Owner(ToSocket::Bound { sid, jid })) = told {
+            world.call::<Session>(&jid.to_bare(), Call::Input(Input::Closed { sid }, None));
+        }
+    }
+
+    /// Tells all of them.
+    pub fn tell_all(&self, mut call: impl FnMut() -> SocketCall) {
+        for shelf in &self.shelves {
+            for mail in shelf.sockets().values() {
+                drop(mail.send(call(), usize::MAX));
+            }
+        }
+    }
+
+    /// Up to `most` of them, for closing them at a measured pace.
+    pub fn end_some(&self, most: usize, why: &StreamError) {
+        let mut left = most;
+        for shelf in &self.shelves {
+            for mail in shelf.sockets().values().take(left) {
+                drop(mail.send(SocketCall::End(why.clone()), usize::MAX));
+                left -= 1;
+            }
+        }
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    fn shelf(&self, number: u64) -> &Shelf {
+        &self.shelves[usize::try_from(number).unwrap_or_default() % self.shelves.len()]
+    }
+}

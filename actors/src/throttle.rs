@@ -1,0 +1,146 @@
+//! Who may connect and who may try a password: counts per address and per account, all bounded.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use jid::BareJid;
+use serde::{Deserialize, Serialize};
+
+/// Limits per address and account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Guards {
+    /// Connections from one address at once.
+    pub connections_per_address_max: usize,
+    /// Failed log-ins from one address in a minute; then it gets `temporary-auth-failure` until the minute is over.
+    pub failures_per_address_max: u32,
+    /// Failed log-ins to one account from one address in a minute. Others can still log in to it.
+    pub failures_per_account_max: u32,
+}
+
+impl Default for Guards {
+    fn default() -> Self {
+        Self { connections_per_address_max: 500, failures_per_address_max: 60, failures_per_account_max: 10 }
+    }
+}
+
+/// How long a failure counts.
+const WINDOW: Duration = Duration::from_secs(60);
+/// Addresses and accounts remembered; over that, those whose minute is over are forgotten, then all.
+const REMEMBERED_MAX: usize = 100_000;
+
+/// The counts.
+pub struct Throttle {
+    guards: Guards,
+    connections: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    failures: Mutex<HashMap<(IpAddr, Option<BareJid>), Failures>>,
+}
+
+struct Failures {
+    since: Instant,
+    count: u32,
+}
+
+/// A connection's place among those of its address; given back when dropped.
+pub struct Admission(Option<(Arc<Mutex<HashMap<IpAddr, usize>>>, IpAddr)>);
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        let Some((connections, address)) = &self.0 else { return };
+        let mut connections = lock(connections);
+        if let Some(count) = connections.get_mut(address) {
+            *count -= 1;
+            if *count == 0 {
+                connections.remove(address);
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Throttle {
+    /// Nothing counted yet.
+    pub fn new(guards: Guards) -> Self {
+        Self { guards, connections: Arc::default(), failures: Mutex::default() }
+    }
+
+    /// Lets a connection in, or not.
+    pub fn admit(&self, address: IpAddr, guarded: bool) -> Option<Admission> {
+        if !guarded {
+            return Some(Admission(None));
+        }
+        let mut connections = lock(&self.connections);
+        let count = connections.entry(address).or_default();
+        if *count >= self.guards.connections_per_address_max {
+            return None;
+        }
+        *count += 1;
+        Some(Admission(Some((self.connections.clone(), address))))
+    }
+
+    /// A log-in failed.
+    pub fn failed(&self, address: IpAddr, account: Option<&BareJid>, guarded: bool) {
+        if !guarded {
+            return;
+        }
+        let mut failures = lock(&self.failures);
+        if failures.len() >= REMEMBERED_MAX {
+            failures.retain(|_, failures| failures.since.elapsed() < WINDOW);
+            if failures.len() >= REMEMBERED_MAX {
+                failures.clear();
+            }
+        }
+        for key in [Some((address, None)), account.map(|account| (address, Some(account.clone())))].into_iter().flatten() {
+            let entry = failures.entry(key).or_insert_with(|| Failures { since: Instant::now(), count: 0 });
+            if entry.since.elapsed() >= WINDOW {
+                *entry = Failures { since: Instant::now(), count: 0 };
+            }
+            entry.count += 1;
+        }
+    }
+
+    /// Whether this address must wait before it tries this account (again).
+    pub fn is_blocked(&self, address: IpAddr, account: &BareJid) -> bool {
+        let failures = lock(&self.failures);
+        let over = |key: &(IpAddr, Option<BareJid>), most: u32| {
+            failures.get(key).is_some_and(|failures| failures.since.elapsed() < WINDOW && failures.count >= most)
+        };
+        over(&(address, None), self.guards.failures_per_address_max)
+            || over(&(address, Some(account.clone())), self.guards.failures_per_account_max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_so_many_places_and_gets_them_back() {
+        let throttle = Throttle::new(Guards { connections_per_address_max: 2, ..Guards::default() });
+        let address = IpAddr::from([127, 0, 0, 9]);
+        let first = throttle.admit(address, true).unwrap();
+        let _second = throttle.admit(address, true).unwrap();
+        assert!(throttle.admit(address, true).is_none());
+        assert!(throttle.admit(address, false).is_some());
+        drop(first);
+        assert!(throttle.admit(address, true).is_some());
+    }
+
+    #[test]
+    fn guessing_at_one_account_blocks_the_guesser_alone() {
+        let throttle = Throttle::new(Guards { failures_per_account_max: 3, ..Guards::default() });
+        let (guesser, other) = (IpAddr::from([127, 0, 0, 9]), IpAddr::from([127, 0, 0, 10]));
+        let account = BareJid::new("juliet@capulet.lit").unwrap();
+        for _ in 0..3 {
+            assert!(!throttle.is_blocked(guesser, &account));
+            throttle.failed(guesser, Some(&account), true);
+        }
+        assert!(throttle.is_blocked(guesser, &account));
+        assert!(!throttle.is_blocked(other, &account));
+    }
+}
