@@ -1,3 +1,28 @@
-//! Actors run what `proto` says: sockets, sessions and rooms, and the storage they write to.
+//! Sockets, sessions and rooms as supervised actors, and the store they write to. They decide nothing: `proto` does.
 
 pub mod storage;
+
+mod inbox;
+mod keys;
+mod listener;
+mod mail;
+mod metrics;
+mod moves;
+mod office;
+mod owned;
+mod remote;
+mod room;
+mod router;
+mod session;
+mod socket;
+mod sockets;
+mod status;
+mod system;
+mod throttle;
+mod warden;
+mod world;
+
+pub use listener::{ClientListener, ListenerTls};
+pub use status::{NodeStatus, RingStatus, Status};
+pub use system::{Setup, StartError, System};
+pub use throttle::Guards;

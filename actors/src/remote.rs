@@ -117,3 +117,13 @@ impl SessionMail {
         }
     }
 }
+
+impl Remote {
+    /// The view by which the sender addressed it; `None` if that does not matter.
+    pub fn epoch(&self) -> Option<u64> {
+        match self {
+            Self::Session { epoch, .. } | Self::Room { epoch, .. } | Self::Fanout { epoch, .. } => Some(*epoch),
+            Self::Socket { .. } | Self::AdoptSession(_) | Self::AdoptRoom(_) | Self::SlotsMoved { .. } => None,
+        }
+    }
+}

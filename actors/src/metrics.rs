@@ -1,0 +1,54 @@
+//! The metrics of actors, with their help.
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
+use muster_cluster::Load;
+
+use crate::world::World;
+
+/// Tells the recorder what each metric means.
+pub fn describe() {
+    describe_gauge!("muster_connections", Unit::Count, "Client connections of this node.");
+    describe_gauge!("muster_sessions", Unit::Count, "Accounts in use whose owner is this node.");
+    describe_gauge!("muster_rooms", Unit::Count, "Rooms in use whose owner is this node.");
+    describe_gauge!("muster_slots_arriving", Unit::Count, "Slots on their way to this node.");
+    describe_gauge!("muster_slots_leaving", Unit::Count, "Slots on their way from this node.");
+    describe_gauge!("muster_epoch", Unit::Count, "Epoch of the view that this node acts by.");
+    describe_counter!("muster_stanzas_total", Unit::Count, "Stanzas that clients of this node sent, by kind.");
+    describe_counter!("muster_log_ins_total", Unit::Count, "Successful log-ins.");
+    describe_counter!("muster_log_in_failures_total", Unit::Count, "Failed log-ins.");
+    describe_counter!(
+        "muster_log_ins_throttled_total",
+        Unit::Count,
+        "Log-ins refused because too many failed before."
+    );
+    describe_counter!(
+        "muster_connections_refused_total",
+        Unit::Count,
+        "Connections refused because their address has too many."
+    );
+    describe_counter!("muster_tls_failures_total", Unit::Count, "TLS handshakes with clients that failed.");
+    describe_counter!("muster_slow_clients_total", Unit::Count, "Clients cut off because they did not read.");
+    describe_counter!(
+        "muster_refused_total",
+        Unit::Count,
+        "Stanzas refused because their owner could not take them, by condition."
+    );
+    describe_counter!("muster_dropped_total", Unit::Count, "Things dropped on purpose, by what they were.");
+    describe_counter!("muster_panics_total", Unit::Count, "Steps that panicked: each is a bug; please report it.");
+}
+
+/// A connection was refused.
+pub fn connection_refused() {
+    counter!("muster_connections_refused_total").increment(1);
+}
+
+/// Sets the gauges.
+#[allow(clippy::cast_precision_loss)] // gauges are floating point
+pub fn gauges(world: &World, load: Load) {
+    gauge!("muster_connections").set(load.connections as f64);
+    gauge!("muster_sessions").set(load.sessions as f64);
+    gauge!("muster_rooms").set(load.rooms as f64);
+    gauge!("muster_slots_arriving").set(world.moves.arriving_count() as f64);
+    gauge!("muster_slots_leaving").set(world.moves.leaving_count() as f64);
+    gauge!("muster_epoch").set(world.epoch() as f64);
+}

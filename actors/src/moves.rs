@@ -1,0 +1,322 @@
+//! Slots on their way from one node to another, in order and without losing what is said meanwhile.
+//!
+//! The former owner acts by the new table first, so nothing new reaches its actors; each then gives its machine to
+//! the new owner and the last one says that the slot has moved. The new owner parks what comes until then.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use jid::BareJid;
+use muster_cluster::{Incarnation, Role, Slot, State, Table};
+use muster_proto::room::{self, Room};
+use muster_proto::session::{self, LostAccounts, Session};
+
+use crate::owned::{Call, Owned};
+use crate::remote::Remote;
+use crate::sockets::SocketCall;
+use crate::world::World;
+
+/// Calls parked for one slot on its way here.
+const PARKED_MAX: usize = 10_000;
+/// How long a slot may be on its way; then its actors are built from the store.
+const ARRIVAL_TIME_MAX: Duration = Duration::from_secs(10);
+/// Slots of one ring.
+const SLOTS: u16 = 16_384;
+
+/// A slot of one of the rings.
+type Place = (Role, u16);
+type Waiting = Box<dyn FnOnce(&Arc<World>) + Send>;
+
+/// Slots on their way.
+#[derive(Default)]
+pub struct Moves {
+    arriving: Mutex<HashMap<Place, Arrival>>,
+    /// How many of them: spares the lock when there are none.
+    arriving_count: AtomicUsize,
+    leaving: Mutex<HashMap<Place, Departure>>,
+    /// Slots that moved here before this node knew the view in which they do.
+    early: Mutex<HashMap<Place, u64>>,
+    /// Messages by a newer view than this node acts by, in order.
+    ahead: Mutex<VecDeque<Remote>>,
+}
+
+struct Arrival {
+    from: u64,
+    since: Instant,
+    waiting: VecDeque<Waiting>,
+}
+
+struct Departure {
+    to: u64,
+    left: usize,
+}
+
+/// What became of a call.
+pub enum Parked<M: Owned> {
+    /// The slot is here.
+    Here(Call<M>),
+    /// It waits for the slot.
+    Waits,
+    /// Too many wait already.
+    Full(Call<M>),
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Moves {
+    /// Parks a call if its slot is on its way here.
+    pub fn park<M: Owned>(&self, slot: u16, address: &BareJid, call: Call<M>) -> Parked<M> {
+        if self.arriving_count.load(Ordering::Acquire) == 0 {
+            return Parked::Here(call);
+        }
+        match lock(&self.arriving).get_mut(&(M::ROLE, slot)) {
+            None => Parked::Here(call),
+            Some(arrival) if arrival.waiting.len() >= PARKED_MAX => Parked::Full(call),
+            Some(arrival) => {
+                let address = address.clone();
+                arrival.waiting.push_back(Box::new(move |world| {
+                    let slot = Slot::of(address.as_str().as_bytes()).0;
+                    if let Err((call, _)) = M::office(world).call(world, slot, &address, call, || true) {
+                        drop(call);
+                        world.count_dropped("parked");
+                    }
+                }));
+                Parked::Waits
+            }
+        }
+    }
+
+    /// An actor of a leaving slot has left; the last one lets the new owner begin.
+    pub fn left(&self, role: Role, slot: u16, world: &World) {
+        let done = {
+            let mut leaving = lock(&self.leaving);
+            let Some(departure) = leaving.get_mut(&(role, slot)) else { return };
+            departure.left -= 1;
+            if departure.left > 0 {
+                return;
+            }
+            let to = departure.to;
+            leaving.remove(&(role, slot));
+            to
+        };
+        say_moved(world, role, done, vec![slot]);
+    }
+
+    /// Slots whose actors have not all left yet.
+    pub fn leaving_count(&self) -> usize {
+        lock(&self.leaving).len()
+    }
+
+    /// Slots that are still on their way here.
+    pub fn arriving_count(&self) -> usize {
+        self.arriving_count.load(Ordering::Acquire)
+    }
+
+    /// The former owner says that these slots are here.
+    pub fn moved(&self, world: &Arc<World>, role: Role, epoch: u64, slots: &[u16]) {
+        for slot in slots {
+            if epoch > world.epoch() {
+                lock(&self.early).insert((role, *slot), epoch);
+            } else {
+                self.arrived(world, (role, *slot));
+            }
+        }
+    }
+
+    /// Lets what waits for a slot go on, in order, and then what comes.
+    fn arrived(&self, world: &Arc<World>, place: Place) {
+        loop {
+            let waiting = {
+                let mut arriving = lock(&self.arriving);
+                let Some(arrival) = arriving.get_mut(&place) else { return };
+                if arrival.waiting.is_empty() {
+                    arriving.remove(&place);
+                    self.arriving_count.store(arriving.len(), Ordering::Release);
+                    return;
+                }
+                std::mem::take(&mut arrival.waiting)
+            };
+            waiting.into_iter().for_each(|go_on| go_on(world));
+        }
+    }
+
+    /// Keeps a message that speaks of a newer view than ours; gives back one that may be handled now.
+    pub fn ahead(&self, world: &World, epoch: u64, message: Remote) -> Option<Remote> {
+        let mut ahead = lock(&self.ahead);
+        if ahead.is_empty() && epoch <= world.epoch() {
+            return Some(message);
+        }
+        ahead.push_back(message);
+        None
+    }
+
+    /// Slots that should have arrived long ago begin from the store.
+    pub fn give_up_waiting(&self, world: &Arc<World>) {
+        let late: Vec<Place> = lock(&self.arriving)
+            .iter()
+            .filter(|(_, arrival)| arrival.since.elapsed() > ARRIVAL_TIME_MAX)
+            .map(|(place, _)| *place)
+            .collect();
+        if !late.is_empty() {
+            tracing::warn!(slots = late.len(), "slots did not arrive in time; their sessions and rooms begin anew");
+        }
+        late.into_iter().for_each(|place| self.arrived(world, place));
+    }
+}
+
+/// What a new table changes for this node.
+#[derive(Default)]
+struct Difference {
+    arriving: Vec<(Place, u64)>,
+    leaving: HashMap<Place, u64>,
+    lost: HashSet<Place>,
+    dead: HashSet<u64>,
+}
+
+impl Difference {
+    fn between(old: &Table, new: &Table, me: u64) -> Self {
+        let mut difference = Self::default();
+        let is_alive = |node: u64| {
+            new.member_of(Incarnation(node)).is_some_and(|member| member.state != State::Down)
+        };
+        difference.dead = old
+            .view()
+            .members
+            .iter()
+            .filter(|member| member.state != State::Down && !is_alive(member.incarnation.0))
+            .map(|member| member.incarnation.0)
+            .collect();
+        for role in Role::ALL {
+            for slot in 0..SLOTS {
+                let owner = |table: &Table| table.owner(role, Slot(slot)).map(|member| member.incarnation.0);
+                let (before, after) = (owner(old), owner(new));
+                let (Some(before), true) = (before, before != after) else { continue };
+                if !is_alive(before) {
+                    difference.lost.insert((role, slot));
+                } else if after == Some(me) {
+                    difference.arriving.push(((role, slot), before));
+                } else if let (true, Some(after)) = (before == me, after) {
+                    difference.leaving.insert((role, slot), after);
+                }
+            }
+        }
+        difference
+    }
+}
+
+impl World {
+    /// Acts by a new table: lets slots go, waits for slots that come, and tells everyone what was lost.
+    pub fn adopt_table(self: &Arc<Self>, new: Arc<Table>) {
+        let old = self.table();
+        if new.epoch() <= old.epoch() {
+            return;
+        }
+        let difference = Difference::between(&old, &new, self.me());
+        self.expect_slots(&difference, new.epoch());
+        self.set_table(new);
+        self.let_go(&difference.leaving);
+        self.mourn(&difference);
+        self.catch_up();
+    }
+
+    fn expect_slots(self: &Arc<Self>, difference: &Difference, epoch: u64) {
+        let mut arriving = lock(&self.moves.arriving);
+        let mut early = lock(&self.moves.early);
+        for (place, from) in &difference.arriving {
+            if early.remove(place).is_none() {
+                let (since, waiting) = (Instant::now(), VecDeque::new());
+                arriving.insert(*place, Arrival { from: *from, since, waiting });
+            }
+        }
+        early.retain(|_, at| *at > epoch);
+        self.moves.arriving_count.store(arriving.len(), Ordering::Release);
+    }
+
+    fn let_go(self: &Arc<Self>, leaving: &HashMap<Place, u64>) {
+        if leaving.is_empty() {
+            return;
+        }
+        // Each slot counts one more than its actors, so that none has moved before all were told.
+        lock(&self.moves.leaving).extend(leaving.iter().map(|(place, to)| (*place, Departure { to: *to, left: 1 })));
+        self.tell_to_leave::<Session>(leaving);
+        self.tell_to_leave::<Room>(leaving);
+        let mut moved: HashMap<(Role, u64), Vec<u16>> = HashMap::new();
+        {
+            let mut departures = lock(&self.moves.leaving);
+            for (place, to) in leaving {
+                let Some(departure) = departures.get_mut(place) else { continue };
+                departure.left -= 1;
+                if departure.left == 0 {
+                    departures.remove(place);
+                    moved.entry((place.0, *to)).or_default().push(place.1);
+                }
+            }
+        }
+        for ((role, to), slots) in moved {
+            say_moved(self, role, to, slots);
+        }
+    }
+
+    fn tell_to_leave<M: Owned>(self: &Arc<Self>, leaving: &HashMap<Place, u64>) {
+        M::office(self).call_each(|address| {
+            let place = (M::ROLE, Slot::of(address.as_str().as_bytes()).0);
+            let to = leaving.get(&place)?;
+            if let Some(departure) = lock(&self.moves.leaving).get_mut(&place) {
+                departure.left += 1;
+            }
+            Some(Call::Leave(*to))
+        });
+    }
+
+    fn mourn(self: &Arc<Self>, difference: &Difference) {
+        let orphans: Vec<Place> = lock(&self.moves.arriving)
+            .iter()
+            .filter(|(_, arrival)| difference.dead.contains(&arrival.from))
+            .map(|(place, _)| *place)
+            .collect();
+        orphans.into_iter().for_each(|place| self.moves.arrived(self, place));
+        for node in &difference.dead {
+            tracing::warn!(node, "a node is gone: its sockets are closed for their sessions");
+            self.sessions.call_each(|_| Some(Call::Input(session::Input::NodeLost(*node), None)));
+        }
+        let mut lost = vec![false; usize::from(SLOTS)];
+        for (role, slot) in &difference.lost {
+            lost[usize::from(*slot)] |= *role == Role::Sessions;
+        }
+        if !lost.contains(&true) {
+            return;
+        }
+        let lost = Arc::new(lost);
+        let gone: LostAccounts = {
+            let lost = lost.clone();
+            Arc::new(move |account| lost[usize::from(Slot::of(account.as_str().as_bytes()).0)])
+        };
+        self.sockets.tell_all(|| SocketCall::SlotsLost(lost.clone()));
+        self.sessions.call_each(|_| Some(Call::Input(session::Input::AccountsLost(gone.clone()), None)));
+        self.rooms.call_each(|_| Some(Call::Input(room::Input::AccountsLost(gone.clone()), None)));
+    }
+
+    /// Handles what spoke of this view before we knew it.
+    fn catch_up(self: &Arc<Self>) {
+        let mut ahead = lock(&self.moves.ahead);
+        let waiting = std::mem::take(&mut *ahead);
+        for message in waiting {
+            // Under the lock, so that what comes now comes after.
+            match message.epoch() {
+                Some(epoch) if epoch > self.epoch() => ahead.push_back(message),
+                Some(_) | None => self.take(message),
+            }
+        }
+    }
+}
+
+fn say_moved(world: &World, role: Role, to: u64, slots: Vec<u16>) {
+    let message = Remote::SlotsMoved { epoch: world.epoch(), rooms: role == Role::Rooms, slots };
+    if world.send(to, message).is_err() {
+        world.count_dropped("slots_moved");
+    }
+}

@@ -1,0 +1,295 @@
+//! A node's actors, started and stopped.
+
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_rt::Arbiter;
+use jid::{BareJid, Jid};
+use muster_cluster::{Cluster, Fate, Load, MoveError, Phase, Role, Slot};
+use muster_proto::feature::{Feature, Features};
+use muster_proto::features;
+use muster_proto::options::Options;
+use muster_proto::session::Order;
+use muster_proto::stream::{StreamCondition, StreamError};
+
+use crate::inbox::Mailroom;
+use crate::listener::ClientListener;
+use crate::metrics;
+use crate::remote::Remote;
+use crate::socket::Connection;
+use crate::status::{NodeStatus, RingStatus, Status};
+use crate::storage::{self, Storage};
+use crate::throttle::{Guards, Throttle};
+use crate::world::{Parts, World};
+
+/// How often gauges, gossip and late slots are looked after.
+const TICK: Duration = Duration::from_millis(500);
+/// How long slots may take to leave before the node stops all the same.
+const LEAVE_TIME_MAX: Duration = Duration::from_secs(20);
+/// Sockets closed per tenth of a second while draining: their clients come back somewhere else.
+const CLOSED_PER_STEP: usize = 200;
+
+/// What a node's actors need.
+pub struct Setup {
+    /// Domains and limits.
+    pub options: Options,
+    /// Threads for actors, at least one.
+    pub arbiters: usize,
+    /// Where things are kept.
+    pub storage: storage::Config,
+    /// The node and its cluster.
+    pub cluster: muster_cluster::Config,
+    /// Limits per address.
+    pub guards: Guards,
+    /// Whether logs may name accounts.
+    pub log_jids: bool,
+    /// Features beside those of the list, met after them.
+    pub more_features: Vec<Box<dyn Feature>>,
+}
+
+/// Why a node's actors could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store.
+    #[error(transparent)]
+    Storage(#[from] storage::StartError),
+    /// The cluster.
+    #[error(transparent)]
+    Cluster(#[from] muster_cluster::StartError),
+    /// A thread.
+    #[error("a thread could not be started: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// A node's actors.
+#[derive(Clone)]
+pub struct System {
+    world: Arc<World>,
+    cluster: Cluster<Remote>,
+    arbiters: Arc<Vec<Arbiter>>,
+}
+
+impl System {
+    /// Opens the store (as long as it takes), starts the threads, and enters the cluster.
+    ///
+    /// # Errors
+    /// Something that trying again will not mend; it names what to fix.
+    pub async fn start(setup: Setup) -> Result<Self, StartError> {
+        metrics::describe();
+        let storage = open_storage(&setup.storage).await?;
+        let arbiters = (0..setup.arbiters.max(1)).map(|_| Arbiter::try_new()).collect::<Result<Vec<_>, _>>()?;
+        let mut all = features::all();
+        all.extend(setup.more_features);
+        let world = Arc::new(World::new(Parts {
+            options: setup.options,
+            features: Features::new(all),
+            storage: storage.clone(),
+            throttle: Throttle::new(setup.guards),
+            arbiters: arbiters.iter().map(Arbiter::handle).collect(),
+            log_jids: setup.log_jids,
+        }));
+        let mailroom = Arc::new(Mailroom::default());
+        mailroom.open(&world);
+        let cluster = Cluster::start(setup.cluster, storage.register(), mailroom).await?;
+        world.connect(cluster.clone());
+        let system = Self { world, cluster, arbiters: Arc::new(arbiters) };
+        actix_rt::spawn(system.clone().follow_tables());
+        actix_rt::spawn(system.clone().follow_fate());
+        actix_rt::spawn(system.clone().look_after());
+        Ok(system)
+    }
+
+    /// Takes a connection, or drops it if its address has too many or the node is draining.
+    pub fn accept(&self, tcp: std::net::TcpStream, peer: SocketAddr, listener: &Arc<ClientListener>) {
+        if self.world.draining.load(Ordering::Relaxed) {
+            return;
+        }
+        let Some(admission) = self.world.throttle.admit(peer.ip(), listener.guarded) else {
+            return metrics::connection_refused();
+        };
+        let connection = Connection { tcp, listener: listener.clone(), peer: peer.ip(), admission };
+        self.world.sockets.open(&self.world, connection);
+    }
+
+    /// Where things are kept.
+    pub fn storage(&self) -> Arc<dyn Storage> {
+        self.world.storage.clone()
+    }
+
+    /// Tells the session of an account.
+    pub fn order(&self, account: &BareJid, order: Order) {
+        self.world.order(account, order);
+    }
+
+    /// Whether clients may be sent here.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn is_ready(&self) -> Result<(), &'static str> {
+        if self.world.draining.load(Ordering::Relaxed) {
+            return Err("draining");
+        }
+        if !self.world.storage.is_reachable() {
+            return Err("the store cannot be reached");
+        }
+        if !self.cluster.is_ready() || self.world.epoch() == 0 {
+            return Err("not a member of the view, or cut off from most of it");
+        }
+        Ok(())
+    }
+
+    /// The cluster and this node, as an operator may see them.
+    pub fn status(&self) -> Status {
+        let table = self.world.table();
+        let cluster = self.cluster.status();
+        let nodes = cluster.members.iter().map(|seen| NodeStatus::of(seen, &table)).collect();
+        Status {
+            epoch: table.epoch(),
+            me: cluster.me.to_string(),
+            register_reachable: cluster.register,
+            slots_arriving: self.world.moves.arriving_count(),
+            slots_leaving: self.world.moves.leaving_count(),
+            load: self.load(),
+            nodes,
+        }
+    }
+
+    /// Which nodes an account or a room belongs to.
+    pub fn ring(&self, jid: &Jid) -> RingStatus {
+        let table = self.world.table();
+        let slot = Slot::of(jid.to_bare().as_str().as_bytes());
+        let is_room = self.world.options.conference(jid.domain().as_str()).is_some();
+        let role = if is_room { Role::Rooms } else { Role::Sessions };
+        let preference = table.preference(role, slot).iter().map(|member| member.node.to_string()).collect();
+        let owner = table.owner(role, slot).map(|member| member.node.to_string());
+        RingStatus { jid: jid.to_bare().to_string(), slot: slot.0, owner, preference }
+    }
+
+    /// Hands everything over and closes the connections at a measured pace. Takes no new ones from now on.
+    pub async fn drain(&self) {
+        if self.world.draining.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        tracing::info!("draining: slots move first, connections close after");
+        if let Err(error) = self.cluster.drain().await {
+            tracing::warn!(%error, "others could not be told in time");
+        }
+        let deadline = tokio::time::Instant::now() + LEAVE_TIME_MAX;
+        let mut step = tokio::time::interval(Duration::from_millis(100));
+        while self.is_handing_over() && tokio::time::Instant::now() < deadline {
+            step.tick().await;
+        }
+        let why = StreamError::because(StreamCondition::SystemShutdown, "this node is being stopped; please connect again");
+        while self.world.sockets.count() > 0 && tokio::time::Instant::now() < deadline {
+            self.world.sockets.end_some(CLOSED_PER_STEP, &why);
+            step.tick().await;
+        }
+        // The word that a connection closed may still be on its way to another node.
+        while self.world.moves.leaving_count() > 0 && tokio::time::Instant::now() < deadline {
+            step.tick().await;
+        }
+        tracing::info!("drained");
+    }
+
+    fn is_handing_over(&self) -> bool {
+        let table = self.cluster.table();
+        let is_alone = table.view().members.iter().filter(|member| member.state == muster_cluster::State::Up).count() == 0;
+        let behind = self.world.epoch() < table.epoch();
+        !is_alone && (behind || self.world.moves.leaving_count() > 0)
+    }
+
+    /// Leaves the cluster and ends the threads.
+    pub async fn stop(&self) {
+        if let Err(error) = self.cluster.leave().await {
+            tracing::warn!(%error, "the view could not be told that this node is gone");
+        }
+        self.world.storage.close().await;
+        self.arbiters.iter().for_each(|arbiter| drop(arbiter.stop()));
+    }
+
+    /// Ends at once and tells nobody, as a process that is killed.
+    pub fn kill(&self) {
+        self.cluster.stop();
+        self.arbiters.iter().for_each(|arbiter| drop(arbiter.stop()));
+    }
+
+    async fn follow_tables(self) {
+        let mut tables = self.cluster.watch();
+        loop {
+            let table = tables.borrow_and_update().clone();
+            self.world.adopt_table(table);
+            if tables.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Others have declared this node dead: what it owned is theirs now, so it forgets everything and comes back.
+    async fn follow_fate(self) {
+        let mut fate = self.cluster.fate();
+        loop {
+            let now = *fate.borrow_and_update();
+            match now {
+                Fate::Member => {}
+                Fate::Stopped => return,
+                Fate::Ousted => {
+                    tracing::error!("this node was declared down; its clients are sent away and it comes back anew");
+                    self.world.sessions.forget_all();
+                    self.world.rooms.forget_all();
+                    let why = StreamError::because(StreamCondition::SystemShutdown, "this node was cut off");
+                    self.world.sockets.end_some(usize::MAX, &why);
+                    match self.cluster.rejoin().await {
+                        Ok(incarnation) => self.world.set_me(incarnation.0),
+                        Err(MoveError::Stopped) => return,
+                        Err(error) => tracing::warn!(%error, "could not come back yet"),
+                    }
+                }
+            }
+            if fate.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn look_after(self) {
+        let mut tick = tokio::time::interval(TICK);
+        while *self.cluster.fate().borrow() != Fate::Stopped {
+            tick.tick().await;
+            self.world.moves.give_up_waiting(&self.world);
+            let load = self.load();
+            metrics::gauges(&self.world, load);
+            self.cluster.report_load(load);
+        }
+    }
+
+    fn load(&self) -> Load {
+        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let phase = match (self.world.draining.load(Ordering::Relaxed), self.world.epoch()) {
+            (true, _) => Phase::Draining,
+            (false, 0) => Phase::Starting,
+            (false, _) => Phase::Serving,
+        };
+        Load {
+            connections: number(self.world.sockets.count()),
+            sessions: number(self.world.sessions.count()),
+            rooms: number(self.world.rooms.count()),
+            phase,
+        }
+    }
+}
+
+async fn open_storage(config: &storage::Config) -> Result<Arc<dyn Storage>, storage::StartError> {
+    const AGAIN_AFTER: Duration = Duration::from_secs(1);
+    loop {
+        match storage::open(config).await {
+            Ok(storage) => return Ok(storage),
+            Err(error) if error.is_temporary() => {
+                tracing::error!(%error, "the store cannot be reached; trying again in a second, not ready until then");
+                tokio::time::sleep(AGAIN_AFTER).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
