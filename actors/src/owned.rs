@@ -23,7 +23,7 @@ use crate::world::World;
 const LINGER: Duration = Duration::from_secs(10);
 
 /// A machine that an [`Owner`] runs.
-pub trait Owned: Machine + Send {
+pub trait Owned: Machine<Input: Unpin> + Send + Unpin {
     /// Whose ring says where it lives.
     const ROLE: Role;
     /// What it is called in logs.
@@ -195,8 +195,13 @@ impl<M: Owned> Owner<M> {
                 let derived = tokio::task::spawn_blocking(move || keys::derive(&password));
                 ctx.spawn(derived.into_actor(self).map(move |credentials, owner, ctx| {
                     owner.asked -= 1;
-                    if let Ok(credentials) = credentials {
-                        owner.step(ctx, |machine, env, out| then(machine, credentials, env, out));
+                    match credentials {
+                        Ok(Ok(credentials)) => {
+                            owner.step(ctx, |machine, env, out| then(machine, credentials, env, out));
+                        }
+                        // Machines check passwords before they ask.
+                        Ok(Err(error)) => tracing::error!(%error, "a password could not be turned into keys"),
+                        Err(error) => tracing::error!(%error, "a derivation did not end"),
                     }
                     owner.settle(ctx);
                 }));

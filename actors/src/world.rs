@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use actix_rt::ArbiterHandle;
 use arc_swap::ArcSwap;
+use jid::Jid;
 use muster_cluster::{Cluster, Table};
 use muster_proto::feature::Features;
 use muster_proto::machine::{Env, Timestamp};
@@ -136,8 +137,8 @@ impl World {
     }
 
     /// What a log line may say of a JID.
-    pub fn shown<'a>(&self, jid: &'a impl AsRef<str>) -> &'a str {
-        if self.log_jids { jid.as_ref() } else { "(hidden)" }
+    pub fn shown<'a>(&self, jid: &'a Jid) -> &'a str {
+        if self.log_jids { jid.as_str() } else { "(hidden)" }
     }
 
     /// Something was dropped on purpose; the metric says what.
