@@ -13,7 +13,11 @@ pub fn describe() {
     describe_gauge!("muster_slots_arriving", Unit::Count, "Slots on their way to this node.");
     describe_gauge!("muster_slots_leaving", Unit::Count, "Slots on their way from this node.");
     describe_gauge!("muster_epoch", Unit::Count, "Epoch of the view that this node acts by.");
-    describe_counter!("muster_stanzas_total", Unit::Count, "Stanzas that clients of this node sent, by kind.");
+    describe_counter!(
+        "muster_stanzas_total",
+        Unit::Count,
+        "Stanzas that clients of this node sent, by kind."
+    );
     describe_counter!("muster_log_ins_total", Unit::Count, "Successful log-ins.");
     describe_counter!("muster_log_in_failures_total", Unit::Count, "Failed log-ins.");
     describe_counter!(
@@ -34,7 +38,11 @@ pub fn describe() {
         "Stanzas refused because their owner could not take them, by condition."
     );
     describe_counter!("muster_dropped_total", Unit::Count, "Things dropped on purpose, by what they were.");
-    describe_counter!("muster_panics_total", Unit::Count, "Steps that panicked: each is a bug; please report it.");
+    describe_counter!(
+        "muster_panics_total",
+        Unit::Count,
+        "Steps that panicked: each is a bug; please report it."
+    );
 }
 
 /// A connection was refused.

@@ -162,7 +162,10 @@ impl Moves {
             .map(|(place, _)| *place)
             .collect();
         if !late.is_empty() {
-            tracing::warn!(slots = late.len(), "slots did not arrive in time; their sessions and rooms begin anew");
+            tracing::warn!(
+                slots = late.len(),
+                "slots did not arrive in time; their sessions and rooms begin anew"
+            );
         }
         late.into_iter().for_each(|place| self.arrived(world, place));
     }
@@ -180,9 +183,8 @@ struct Difference {
 impl Difference {
     fn between(old: &Table, new: &Table, me: u64) -> Self {
         let mut difference = Self::default();
-        let is_alive = |node: u64| {
-            new.member_of(Incarnation(node)).is_some_and(|member| member.state != State::Down)
-        };
+        let is_alive =
+            |node: u64| new.member_of(Incarnation(node)).is_some_and(|member| member.state != State::Down);
         difference.dead = old
             .view()
             .members
@@ -241,7 +243,8 @@ impl World {
             return;
         }
         // Each slot counts one more than its actors, so that none has moved before all were told.
-        lock(&self.moves.leaving).extend(leaving.iter().map(|(place, to)| (*place, Departure { to: *to, left: 1 })));
+        lock(&self.moves.leaving)
+            .extend(leaving.iter().map(|(place, to)| (*place, Departure { to: *to, left: 1 })));
         self.tell_to_leave::<Session>(leaving);
         self.tell_to_leave::<Room>(leaving);
         let mut moved: HashMap<(Role, u64), Vec<u16>> = HashMap::new();

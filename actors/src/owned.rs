@@ -21,6 +21,8 @@ use crate::world::World;
 
 /// How long an owned actor with nothing to keep stays, in case more comes.
 const LINGER: Duration = Duration::from_secs(10);
+/// A socket is told of every so many of its client's stanzas that they were handled; a fraction of its window.
+const RECEIPT_EVERY: u64 = 16;
 
 /// A machine that an [`Owner`] runs.
 pub trait Owned: Machine<Input: Unpin> + Send + Unpin {
@@ -42,7 +44,12 @@ pub trait Owned: Machine<Input: Unpin> + Send + Unpin {
     ///
     /// # Errors
     /// Gives it back with the reason.
-    fn send(world: &World, to: u64, address: &BareJid, call: Call<Self>) -> Result<(), (Call<Self>, Condition)>;
+    fn send(
+        world: &World,
+        to: u64,
+        address: &BareJid,
+        call: Call<Self>,
+    ) -> Result<(), (Call<Self>, Condition)>;
 
     /// Sends the machine to its new owner. `Err` gives it back: the link is full for now.
     ///
@@ -91,7 +98,8 @@ impl<M: Owned> Owner<M> {
         let State::Loading(letters) = std::mem::replace(&mut self.state, State::Gone) else { return };
         match replies {
             Ok(replies) => {
-                let machine = self.world.warden.guard(self.address.as_str(), || M::new(self.address.clone(), replies));
+                let machine =
+                    self.world.warden.guard(self.address.as_str(), || M::new(self.address.clone(), replies));
                 if let Ok(machine) = machine {
                     self.state = State::Ready(Box::new(machine));
                     for letter in letters {
@@ -132,7 +140,7 @@ impl<M: Owned> Owner<M> {
                 State::Gone => self.world.clone().call::<M>(&self.address, Call::Input(input, receipt)),
                 State::Loading(_) | State::Ready(_) => {
                     self.feed(input, ctx);
-                    if let Some((socket, handled)) = receipt {
+                    if let Some((socket, handled)) = receipt.filter(|(_, said)| said % RECEIPT_EVERY == 0) {
                         self.world.tell(socket, ToSocket::Handled(handled));
                     }
                 }

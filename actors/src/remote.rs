@@ -95,7 +95,9 @@ impl SessionMail {
     /// What crosses a link of an input; `None` for what a node only tells itself.
     pub fn from_input(input: session::Input, receipt: Option<(SocketId, u64)>) -> Option<Self> {
         Some(match input {
-            session::Input::Bind { socket, resource, anonymous } => Self::Bind { socket, resource, anonymous },
+            session::Input::Bind { socket, resource, anonymous } => {
+                Self::Bind { socket, resource, anonymous }
+            }
             session::Input::Client { sid, stanza } => Self::Client { sid, stanza, receipt },
             session::Input::Closed { sid } => Self::Closed { sid },
             session::Input::Stanza(stanza) => Self::Stanza(stanza),
@@ -122,8 +124,12 @@ impl Remote {
     /// The view by which the sender addressed it; `None` if that does not matter.
     pub fn epoch(&self) -> Option<u64> {
         match self {
-            Self::Session { epoch, .. } | Self::Room { epoch, .. } | Self::Fanout { epoch, .. } => Some(*epoch),
-            Self::Socket { .. } | Self::AdoptSession(_) | Self::AdoptRoom(_) | Self::SlotsMoved { .. } => None,
+            Self::Session { epoch, .. } | Self::Room { epoch, .. } | Self::Fanout { epoch, .. } => {
+                Some(*epoch)
+            }
+            Self::Socket { .. } | Self::AdoptSession(_) | Self::AdoptRoom(_) | Self::SlotsMoved { .. } => {
+                None
+            }
         }
     }
 }

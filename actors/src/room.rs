@@ -33,11 +33,18 @@ impl Owned for Room {
         }
     }
 
-    fn send(world: &World, to: u64, address: &BareJid, call: Call<Self>) -> Result<(), (Call<Self>, Condition)> {
+    fn send(
+        world: &World,
+        to: u64,
+        address: &BareJid,
+        call: Call<Self>,
+    ) -> Result<(), (Call<Self>, Condition)> {
         let Call::Input(Input::Stanza(stanza), receipt) = call else { return Ok(()) };
         let message = Remote::Room { epoch: world.epoch(), address: address.clone(), stanza };
         world.send(to, message).map_err(|(message, condition)| {
-            let Remote::Room { stanza, .. } = message else { unreachable!("the message that was given back") };
+            let Remote::Room { stanza, .. } = message else {
+                unreachable!("the message that was given back")
+            };
             (Call::Input(Input::Stanza(stanza), receipt), condition)
         })
     }

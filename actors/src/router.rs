@@ -101,10 +101,12 @@ impl World {
 
     fn refuse_call<M: Owned>(self: &Arc<Self>, call: Call<M>, condition: Condition) {
         if let Call::Input(input, receipt) = call {
-            self.refuse::<M>(input, condition);
             if let Some((socket, handled)) = receipt {
+                let error = M::stanza(&input).and_then(|stanza| stanza.error(condition));
+                error.into_iter().for_each(|error| self.tell(socket, ToSocket::Stanza(error)));
                 self.tell(socket, ToSocket::Handled(handled));
             }
+            self.refuse::<M>(input, condition);
         }
     }
 

@@ -33,18 +33,28 @@ impl Owned for Session {
         match input {
             Input::Stanza(stanza) => world.route_all(stanza.error(condition)),
             Input::Bind { socket, .. } => world.tell(socket, ToSocket::Refused(condition.into())),
-            // The socket asks for a receipt only now and then; an error goes to the client by its own session.
-            Input::Client { .. } => world.count_dropped("client"),
-            Input::Closed { .. } | Input::NodeLost(_) | Input::AccountsLost(_) | Input::Order(_) => {}
+            // Its socket was told.
+            Input::Client { .. }
+            | Input::Closed { .. }
+            | Input::NodeLost(_)
+            | Input::AccountsLost(_)
+            | Input::Order(_) => {}
         }
     }
 
-    fn send(world: &World, to: u64, address: &BareJid, call: Call<Self>) -> Result<(), (Call<Self>, Condition)> {
+    fn send(
+        world: &World,
+        to: u64,
+        address: &BareJid,
+        call: Call<Self>,
+    ) -> Result<(), (Call<Self>, Condition)> {
         let Call::Input(input, receipt) = call else { return Ok(()) };
         let Some(mail) = SessionMail::from_input(input, receipt) else { return Ok(()) };
         let message = Remote::Session { epoch: world.epoch(), address: address.clone(), mail };
         world.send(to, message).map_err(|(message, condition)| {
-            let Remote::Session { mail, .. } = message else { unreachable!("the message that was given back") };
+            let Remote::Session { mail, .. } = message else {
+                unreachable!("the message that was given back")
+            };
             let (input, receipt) = mail.into_input();
             (Call::Input(input, receipt), condition)
         })
@@ -52,7 +62,9 @@ impl Owned for Session {
 
     fn give(self, world: &World, to: u64) -> Result<(), (Self, bool)> {
         world.send(to, Remote::AdoptSession(Box::new(self))).map_err(|(message, condition)| {
-            let Remote::AdoptSession(session) = message else { unreachable!("the message that was given back") };
+            let Remote::AdoptSession(session) = message else {
+                unreachable!("the message that was given back")
+            };
             (*session, condition == Condition::ResourceConstraint)
         })
     }

@@ -50,7 +50,11 @@ impl Sockets {
     /// No connections yet.
     pub fn new(arbiters: &[ArbiterHandle]) -> Self {
         let shelf = |arbiter: &ArbiterHandle| Shelf { arbiter: arbiter.clone(), sockets: Mutex::default() };
-        Self { shelves: arbiters.iter().map(shelf).collect(), last: AtomicU64::new(0), count: AtomicUsize::new(0) }
+        Self {
+            shelves: arbiters.iter().map(shelf).collect(),
+            last: AtomicU64::new(0),
+            count: AtomicUsize::new(0),
+        }
     }
 
     /// Starts the actor of a new connection.
@@ -60,7 +64,8 @@ impl Sockets {
         let mut sockets = shelf.sockets();
         let id = SocketId { node: world.me(), number };
         let world = world.clone();
-        let mail = Mail::new(Socket::start_in_arbiter(&shelf.arbiter, move |_| Socket::new(world, id, connection)));
+        let mail =
+            Mail::new(Socket::start_in_arbiter(&shelf.arbiter, move |_| Socket::new(world, id, connection)));
         sockets.insert(number, mail);
         self.count.fetch_add(1, Ordering::Relaxed);
     }

@@ -1,8 +1,8 @@
 //! A node's actors, started and stopped.
 
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix_rt::Arbiter;
@@ -79,7 +79,8 @@ impl System {
     pub async fn start(setup: Setup) -> Result<Self, StartError> {
         metrics::describe();
         let storage = open_storage(&setup.storage).await?;
-        let arbiters = (0..setup.arbiters.max(1)).map(|_| Arbiter::try_new()).collect::<Result<Vec<_>, _>>()?;
+        let arbiters =
+            (0..setup.arbiters.max(1)).map(|_| Arbiter::try_new()).collect::<Result<Vec<_>, _>>()?;
         let mut all = features::all();
         all.extend(setup.more_features);
         let world = Arc::new(World::new(Parts {
@@ -92,7 +93,7 @@ impl System {
         }));
         let mailroom = Arc::new(Mailroom::default());
         mailroom.open(&world);
-        let cluster = Cluster::start(setup.cluster, storage.register(), mailroom).await?;
+        let cluster = Cluster::start(setup.cluster, register(&storage), mailroom).await?;
         world.connect(cluster.clone());
         let system = Self { world, cluster, arbiters: Arc::new(arbiters) };
         actix_rt::spawn(system.clone().follow_tables());
@@ -181,7 +182,10 @@ impl System {
         while self.is_handing_over() && tokio::time::Instant::now() < deadline {
             step.tick().await;
         }
-        let why = StreamError::because(StreamCondition::SystemShutdown, "this node is being stopped; please connect again");
+        let why = StreamError::because(
+            StreamCondition::SystemShutdown,
+            "this node is being stopped; please connect again",
+        );
         while self.world.sockets.count() > 0 && tokio::time::Instant::now() < deadline {
             self.world.sockets.end_some(CLOSED_PER_STEP, &why);
             step.tick().await;
@@ -195,7 +199,9 @@ impl System {
 
     fn is_handing_over(&self) -> bool {
         let table = self.cluster.table();
-        let is_alone = table.view().members.iter().filter(|member| member.state == muster_cluster::State::Up).count() == 0;
+        let is_alone =
+            table.view().members.iter().filter(|member| member.state == muster_cluster::State::Up).count()
+                == 0;
         let behind = self.world.epoch() < table.epoch();
         !is_alone && (behind || self.world.moves.leaving_count() > 0)
     }
@@ -206,13 +212,17 @@ impl System {
             tracing::warn!(%error, "the view could not be told that this node is gone");
         }
         self.world.storage.close().await;
-        self.arbiters.iter().for_each(|arbiter| drop(arbiter.stop()));
+        self.arbiters.iter().for_each(|arbiter| {
+            arbiter.stop();
+        });
     }
 
     /// Ends at once and tells nobody, as a process that is killed.
     pub fn kill(&self) {
         self.cluster.stop();
-        self.arbiters.iter().for_each(|arbiter| drop(arbiter.stop()));
+        self.arbiters.iter().for_each(|arbiter| {
+            arbiter.stop();
+        });
     }
 
     async fn follow_tables(self) {
@@ -235,7 +245,9 @@ impl System {
                 Fate::Member => {}
                 Fate::Stopped => return,
                 Fate::Ousted => {
-                    tracing::error!("this node was declared down; its clients are sent away and it comes back anew");
+                    tracing::error!(
+                        "this node was declared down; its clients are sent away and it comes back anew"
+                    );
                     self.world.sessions.forget_all();
                     self.world.rooms.forget_all();
                     let why = StreamError::because(StreamCondition::SystemShutdown, "this node was cut off");
@@ -292,4 +304,8 @@ async fn open_storage(config: &storage::Config) -> Result<Arc<dyn Storage>, stor
             Err(error) => return Err(error),
         }
     }
+}
+
+fn register(_storage: &Arc<dyn Storage>) -> Arc<dyn muster_cluster::ViewRegister> {
+    Arc::new(muster_cluster::MemoryRegister::default())
 }

@@ -34,7 +34,7 @@ const REMEMBERED_MAX: usize = 100_000;
 /// The counts.
 pub struct Throttle {
     guards: Guards,
-    connections: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    connections: Connections,
     failures: Mutex<HashMap<(IpAddr, Option<BareJid>), Failures>>,
 }
 
@@ -44,7 +44,9 @@ struct Failures {
 }
 
 /// A connection's place among those of its address; given back when dropped.
-pub struct Admission(Option<(Arc<Mutex<HashMap<IpAddr, usize>>>, IpAddr)>);
+pub struct Admission(Option<(Connections, IpAddr)>);
+
+type Connections = Arc<Mutex<HashMap<IpAddr, usize>>>;
 
 impl Drop for Admission {
     fn drop(&mut self) {
@@ -95,7 +97,10 @@ impl Throttle {
                 failures.clear();
             }
         }
-        for key in [Some((address, None)), account.map(|account| (address, Some(account.clone())))].into_iter().flatten() {
+        for key in [Some((address, None)), account.map(|account| (address, Some(account.clone())))]
+            .into_iter()
+            .flatten()
+        {
             let entry = failures.entry(key).or_insert_with(|| Failures { since: Instant::now(), count: 0 });
             if entry.since.elapsed() >= WINDOW {
                 *entry = Failures { since: Instant::now(), count: 0 };
@@ -108,7 +113,9 @@ impl Throttle {
     pub fn is_blocked(&self, address: IpAddr, account: &BareJid) -> bool {
         let failures = lock(&self.failures);
         let over = |key: &(IpAddr, Option<BareJid>), most: u32| {
-            failures.get(key).is_some_and(|failures| failures.since.elapsed() < WINDOW && failures.count >= most)
+            failures
+                .get(key)
+                .is_some_and(|failures| failures.since.elapsed() < WINDOW && failures.count >= most)
         };
         over(&(address, None), self.guards.failures_per_address_max)
             || over(&(address, Some(account.clone())), self.guards.failures_per_account_max)

@@ -51,9 +51,9 @@ impl Warden {
         if panics.is_empty() {
             return false;
         }
-        panics.get(address).is_some_and(|times| {
-            times.iter().filter(|at| at.elapsed() < WINDOW).count() >= BUDGET
-        })
+        panics
+            .get(address)
+            .is_some_and(|times| times.iter().filter(|at| at.elapsed() < WINDOW).count() >= BUDGET)
     }
 
     fn note(&self, address: &str, now: Instant) {

@@ -42,8 +42,6 @@ pub struct World {
     pub warden: Warden,
     /// Who may connect and try.
     pub throttle: Throttle,
-    /// The threads that actors run on.
-    pub arbiters: Vec<ArbiterHandle>,
     /// Whether new connections are refused.
     pub draining: AtomicBool,
     table: ArcSwap<Table>,
@@ -62,7 +60,7 @@ pub struct Parts {
     pub storage: Arc<dyn Storage>,
     /// See [`World::throttle`].
     pub throttle: Throttle,
-    /// See [`World::arbiters`].
+    /// The threads that actors run on.
     pub arbiters: Vec<ArbiterHandle>,
     /// Whether logs may name accounts.
     pub log_jids: bool,
@@ -81,7 +79,6 @@ impl World {
             moves: Moves::default(),
             warden: Warden::default(),
             throttle: parts.throttle,
-            arbiters: parts.arbiters,
             draining: AtomicBool::new(false),
             table: ArcSwap::from_pointee(Table::default()),
             me: AtomicU64::new(0),

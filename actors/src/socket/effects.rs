@@ -63,7 +63,8 @@ impl Socket {
             let throttled = Err(StoreError::Away("too many failed log-ins".into()));
             return self.feed(Input::Credentials(throttled), ctx);
         }
-        let answer = self.world.storage.query(Query::Document(Key::new(collection::CREDENTIALS, account.as_str())));
+        let answer =
+            self.world.storage.query(Query::Document(Key::new(collection::CREDENTIALS, account.as_str())));
         ctx.spawn(answer.into_actor(self).map(|answer, socket, ctx| {
             socket.feed(Input::Credentials(answer.and_then(read_credentials)), ctx);
         }));

@@ -52,7 +52,9 @@ fn client_identities(ssl: &SslRef) -> Vec<BareJid> {
     if ssl.verify_result() != X509VerifyResult::OK {
         return Vec::new();
     }
-    ssl.peer_certificate().and_then(|certificate| certificate.to_der().ok()).map_or_else(Vec::new, |der| xmpp_addrs(&der))
+    ssl.peer_certificate()
+        .and_then(|certificate| certificate.to_der().ok())
+        .map_or_else(Vec::new, |der| xmpp_addrs(&der))
 }
 
 fn xmpp_addrs(der: &[u8]) -> Vec<BareJid> {

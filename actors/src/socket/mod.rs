@@ -277,8 +277,8 @@ impl Actor for Socket {
             return self.gone(ctx);
         }
         let limits = &self.world.options.limits;
-        self.log_in_timer =
-            ctx.run_later(limits.login_time(), |socket, ctx| socket.feed(Input::Timeout(Timeout::Login), ctx));
+        self.log_in_timer = ctx
+            .run_later(limits.login_time(), |socket, ctx| socket.feed(Input::Timeout(Timeout::Login), ctx));
         ctx.run_interval(Duration::from_secs(limits.idle_seconds_max), |socket, ctx| {
             if !std::mem::take(&mut socket.heard) {
                 socket.feed(Input::Timeout(Timeout::Idle), ctx);
