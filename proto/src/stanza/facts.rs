@@ -6,7 +6,7 @@ use crate::ns;
 
 bitflags::bitflags! {
     /// What is inside a stanza.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
     pub struct Facts: u32 {
         /// `<body/>`.
         const BODY = 1;

@@ -314,18 +314,17 @@ impl Stanza {
         use xml::writer::attribute;
         out.push(b'<');
         out.extend_from_slice(self.kind.name().as_bytes());
-        let jid = |jid: &Jid| jid.as_str().to_owned();
         let fields = [
-            ("xmlns", declare.map(ToOwned::to_owned)),
-            ("to", to.map(jid)),
-            ("from", self.from.as_ref().map(jid)),
-            ("id", self.id.as_deref().map(ToOwned::to_owned)),
-            ("type", self.kind.type_name().map(ToOwned::to_owned)),
-            ("xml:lang", self.lang.as_deref().map(ToOwned::to_owned)),
+            ("xmlns", declare),
+            ("to", to.map(Jid::as_str)),
+            ("from", self.from.as_ref().map(Jid::as_str)),
+            ("id", self.id.as_deref()),
+            ("type", self.kind.type_name()),
+            ("xml:lang", self.lang.as_deref()),
         ];
         for (name, value) in fields {
             if let Some(value) = value {
-                attribute(name, &value, out);
+                attribute(name, value, out);
             }
         }
         out.extend_from_slice(self.extra.as_deref().unwrap_or_default().as_bytes());

@@ -74,7 +74,11 @@ pub fn options() -> Options {
         anonymous: true,
         registration: false,
     };
-    Options { domains: vec![domain("montague.lit"), domain("capulet.lit")], limits: Limits::default(), ..Options::default() }
+    Options {
+        domains: vec![domain("montague.lit"), domain("capulet.lit")],
+        limits: Limits::default(),
+        ..Options::default()
+    }
 }
 
 /// Reads a stanza of `jabber:client`, the namespace left out.

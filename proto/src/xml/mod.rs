@@ -1,6 +1,10 @@
 //! XML in and out: a strict streaming reader (RFC 6120 §11), a writer, and short ways to build elements.
 
+mod chars;
+mod head;
 pub mod reader;
+mod token;
+mod unit;
 pub mod writer;
 
 use minidom::Element;
@@ -56,3 +60,6 @@ impl Build for Element {
 pub fn el(name: &'static str, ns: &'static str) -> Element {
     Element::bare(name, ns)
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,32 +42,77 @@ pub fn attribute(name: &str, value: &str, out: &mut Vec<u8>) {
     out.push(b' ');
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"='");
-    text(value, out);
+    escaped(value, in_attribute, out);
     out.push(b'\'');
 }
 
-/// Writes text, escaped so that it is safe in content and in attributes.
+/// Writes text, escaped so that it is safe between tags.
 pub fn text(text: &str, out: &mut Vec<u8>) {
-    let mut rest = text.as_bytes();
-    while let Some(at) = rest.iter().position(|byte| escape(*byte).is_some()) {
-        out.extend_from_slice(&rest[..at]);
-        out.extend_from_slice(escape(rest[at]).unwrap_or_default().as_bytes());
-        rest = &rest[at + 1..];
-    }
-    out.extend_from_slice(rest);
+    escaped(text, in_text, out);
 }
 
-fn escape(byte: u8) -> Option<&'static str> {
+/// U+FFFD, for what XML cannot say at all (XML 1.0 §2.2).
+const NO_CHARACTER: &str = "\u{fffd}";
+
+fn escaped(text: &str, escape: fn(u8) -> Option<&'static str>, out: &mut Vec<u8>) {
+    let bytes = text.as_bytes();
+    let mut written = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        let (escape, len) = match escape(*byte) {
+            Some(escape) => (escape, 1),
+            // U+FFFE and U+FFFF.
+            None if *byte == 0xef && matches!(bytes[at + 1..], [0xbf, 0xbe | 0xbf, ..]) => (NO_CHARACTER, 3),
+            None => continue,
+        };
+        out.extend_from_slice(&bytes[written..at]);
+        out.extend_from_slice(escape.as_bytes());
+        written = at + len;
+    }
+    out.extend_from_slice(&bytes[written..]);
+}
+
+fn in_text(byte: u8) -> Option<&'static str> {
     Some(match byte {
         b'<' => "&lt;",
         b'>' => "&gt;",
         b'&' => "&amp;",
+        // Raw, it would be read back as a line feed (XML 1.0 §2.11).
+        b'\r' => "&#xD;",
+        b'\t' | b'\n' => return None,
+        0..0x20 => NO_CHARACTER,
+        _ => return None,
+    })
+}
+
+fn in_attribute(byte: u8) -> Option<&'static str> {
+    Some(match byte {
         b'\'' => "&apos;",
         b'"' => "&quot;",
-        b'\r' => "&#xD;",
         // Raw white space in an attribute would be read back as a space (XML 1.0 §3.3.3).
         b'\n' => "&#xA;",
         b'\t' => "&#x9;",
-        _ => return None,
+        _ => return in_text(byte),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::xml::{Build, el};
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(text: String, value: String) {
+            let legal = |c: &char| crate::xml::chars::is_char(*c);
+            let kept = |text: &str| text.chars().map(|c| if legal(&c) { c } else { '\u{fffd}' }).collect::<String>();
+            let element = el("body", "jabber:client").with("id", value.as_str()).text_of(text.as_str());
+            let mut bytes = Vec::new();
+            super::element(&element, "", &mut bytes);
+            let back = Element::from_reader(bytes.as_slice()).unwrap();
+            prop_assert_eq!(back.text(), kept(&text));
+            prop_assert_eq!(back.attr("id").unwrap(), kept(&value));
+        }
+    }
 }
