@@ -45,6 +45,8 @@ pub struct Spec {
     pub name: &'static str,
     /// The version implemented, empty for an RFC.
     pub version: &'static str,
+    /// What it is called.
+    pub title: &'static str,
 }
 
 /// An IQ that a feature answers.

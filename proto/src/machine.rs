@@ -159,4 +159,12 @@ impl<M: Machine> Out<M> {
     {
         self.effects.push(Effect::Store(writes, Box::new(then)));
     }
+
+    /// Turns a password into keys and goes on with `then`.
+    pub fn derive<F>(&mut self, password: impl Into<Box<str>>, then: F)
+    where
+        F: FnOnce(&mut M, Credentials, &Env<'_>, &mut Self) + Send + 'static,
+    {
+        self.effects.push(Effect::Derive(password.into(), Box::new(then)));
+    }
 }

@@ -49,6 +49,8 @@ pub const MUC_ROOMCONFIG: &str = "http://jabber.org/protocol/muc#roomconfig";
 pub const MUC_ROOMINFO: &str = "http://jabber.org/protocol/muc#roominfo";
 /// The voice request form.
 pub const MUC_REQUEST: &str = "http://jabber.org/protocol/muc#request";
+/// Private XML storage (XEP-0049).
+pub const PRIVATE: &str = "jabber:iq:private";
 /// Ad-hoc commands (XEP-0050).
 pub const COMMANDS: &str = "http://jabber.org/protocol/commands";
 /// vCards (XEP-0054).
@@ -81,6 +83,8 @@ pub const DELAY: &str = "urn:xmpp:delay";
 pub const CONFERENCE: &str = "jabber:x:conference";
 /// Carbons (XEP-0280).
 pub const CARBONS: &str = "urn:xmpp:carbons:2";
+/// Carbons, with all recommended rules (XEP-0280 §6.2).
+pub const CARBONS_RULES: &str = "urn:xmpp:carbons:rules:0";
 /// Forwarding (XEP-0297).
 pub const FORWARD: &str = "urn:xmpp:forward:0";
 /// Chat markers (XEP-0333).

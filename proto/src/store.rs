@@ -143,6 +143,10 @@ pub mod collection {
     pub const OFFLINE: Collection = "offline";
     /// Document of an account: its vCard as XML.
     pub const VCARD: Collection = "vcard";
+    /// Map of an account: private XML (XEP-0049), field = name and namespace, value = the element.
+    pub const PRIVATE: Collection = "private";
+    /// All that belongs to one account and goes with it, the credentials first.
+    pub const OF_ACCOUNT: [Collection; 7] = [CREDENTIALS, ROSTER, ROSTER_META, REQUESTS, OFFLINE, VCARD, PRIVATE];
     /// Map of a conference domain: one field per persistent room (bare JID), value JSON (name, public).
     pub const ROOMS: Collection = "rooms";
     /// Document of a room: configuration, subject, JSON.
