@@ -145,7 +145,7 @@ pub mod collection {
     pub const VCARD: Collection = "vcard";
     /// Map of an account: private XML (XEP-0049), field = name and namespace, value = the element.
     pub const PRIVATE: Collection = "private";
-    /// All that belongs to one account and goes with it, the credentials first.
+    /// All that belongs to one account and goes with it.
     pub const OF_ACCOUNT: [Collection; 7] = [CREDENTIALS, ROSTER, ROSTER_META, REQUESTS, OFFLINE, VCARD, PRIVATE];
     /// Map of a conference domain: one field per persistent room (bare JID), value JSON (name, public).
     pub const ROOMS: Collection = "rooms";

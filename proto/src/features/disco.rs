@@ -135,7 +135,7 @@ fn rooms_info(cx: &Cx<'_, '_>, node: Option<&str>) -> Result<Element, StanzaErro
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Listed {
-    name: Option<String>,
+    name: String,
     public: bool,
 }
 
@@ -152,7 +152,9 @@ fn rooms_items(cx: &mut Cx<'_, '_>, iq: &Stanza, node: Option<&str>) -> Answer {
                 (jid, room)
             });
             let listed: Vec<_> = listed.filter(|(_, room)| room.public).collect();
-            let listed = listed.iter().map(|(jid, room)| (jid.as_str(), None, room.name.as_deref()));
+            let listed = listed.iter().map(|(jid, room)| {
+                (jid.as_str(), None, (!room.name.is_empty()).then_some(room.name.as_str()))
+            });
             out.route(iq.result(Some(&items(None, listed))));
         }
         Ok(_) => out.refuse(&iq, Condition::InternalServerError),

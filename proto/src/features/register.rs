@@ -101,10 +101,13 @@ fn change(cx: &mut Cx<'_, '_>, iq: &Stanza, query: &Element) -> Result<(), Stanz
         if !session.exists {
             return out.refuse(&iq, Condition::RegistrationRequired);
         }
-        out.store(account::creation(&session.address, &credentials), move |_, reply, _, out| match reply {
-            Ok(_) => out.route(iq.result(None)),
-            Err(error) => out.refuse(&iq, store_error(&error)),
-        });
+        out.store(
+            vec![account::password(&session.address, &credentials)],
+            move |_, reply, _, out| match reply {
+                Ok(_) => out.route(iq.result(None)),
+                Err(error) => out.refuse(&iq, store_error(&error)),
+            },
+        );
     });
     Ok(())
 }
@@ -134,13 +137,10 @@ fn remove(cx: &mut Cx<'_, '_>, iq: &Stanza, query: &Element) -> Result<(), Stanz
         return Err(Condition::BadRequest.into());
     }
     let iq = iq.clone();
-    cx.out.store(account::removal(&cx.session.address), move |session, reply, _, out| match reply {
+    cx.out.store(account::closing(&cx.session.address), move |session, reply, _, out| match reply {
         Ok(_) => {
             // The result goes first: the order ends the stream that it takes.
             out.route(iq.result(None));
-            for presence in account::farewell(&session.address, session.roster.iter()) {
-                out.route(presence);
-            }
             out.effects.push(Effect::Order(session.address.clone(), Order::Remove));
         }
         Err(error) => out.refuse(&iq, store_error(&error)),
