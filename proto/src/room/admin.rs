@@ -28,6 +28,24 @@ pub(super) enum Item {
     Affiliation { user: BareJid, affiliation: Affiliation, nick: Option<String>, reason: Option<String> },
 }
 
+impl Item {
+    /// Whose affiliation it changes.
+    pub(super) fn user(&self) -> Option<&BareJid> {
+        match self {
+            Self::Affiliation { user, .. } => Some(user),
+            Self::Role { .. } => None,
+        }
+    }
+
+    /// Whether it makes an administrator or owner.
+    pub(super) fn is_promotion(&self) -> bool {
+        match self {
+            Self::Affiliation { affiliation, .. } => *affiliation >= Affiliation::Admin,
+            Self::Role { .. } => false,
+        }
+    }
+}
+
 /// What others are told when a set has been done.
 struct News {
     who: Occupant,
@@ -52,7 +70,9 @@ impl Room {
         }
         let items: Vec<_> = match (affiliation, role) {
             (Some(affiliation), _) => self.affiliated(affiliation).collect(),
-            (None, role) => self.occupants.iter().filter(|who| Some(who.role) == role).map(occupant_item).collect(),
+            (None, role) => {
+                self.occupants.iter().filter(|who| Some(who.role) == role).map(occupant_item).collect()
+            }
         };
         out.route(iq.result(Some(&el("query", ns::MUC_ADMIN).children_of(items))));
     }
@@ -77,9 +97,11 @@ impl Room {
         let is_there = self.occupants.of_user(user).next().is_some();
         match affiliation {
             Affiliation::Outcast | Affiliation::None => own >= Affiliation::Admin,
-            Affiliation::Member => own >= Affiliation::Admin || (open && (own >= Affiliation::Member || is_there)),
-            Affiliation::Admin | Affiliation::Owner => {
+            Affiliation::Member => {
                 own >= Affiliation::Admin || (open && (own >= Affiliation::Member || is_there))
+            }
+            Affiliation::Admin | Affiliation::Owner => {
+                own >= Affiliation::Owner || (open && (own >= Affiliation::Member || is_there))
             }
         }
     }
@@ -100,7 +122,12 @@ impl Room {
             Ok(items)
         });
         match judged {
-            Ok(items) => self.change_affiliations(iq, items, env, out, |_, iq, out| out.route(iq.result(None))),
+            Ok(items) => {
+                let writes = if self.config.persistent { self.affiliation_writes(&items) } else { vec![] };
+                self.durably(writes, iq, env, out, move |room, iq, env, out| {
+                    room.do_items(items, iq, env, out)
+                });
+            }
             Err(error) => out.refuse(&iq, error),
         }
     }
@@ -112,7 +139,8 @@ impl Room {
     }
 
     fn read_item(&self, item: &Element) -> Result<Item, StanzaError> {
-        let reason = item.get_child("reason", ns::MUC_ADMIN).map(Element::text).filter(|reason| !reason.is_empty());
+        let reason =
+            item.get_child("reason", ns::MUC_ADMIN).map(Element::text).filter(|reason| !reason.is_empty());
         if reason.as_ref().is_some_and(|reason| reason.len() > REASON_BYTES_MAX) {
             return Err(Condition::NotAcceptable.into());
         }
@@ -190,7 +218,9 @@ impl Room {
             (Role::Moderator, _) if theirs >= Affiliation::Admin => false,
             (Role::Moderator, _) => return if is_admin { Ok(()) } else { Err(Condition::Forbidden.into()) },
             // §8.4: nor voice from those at or above one's own affiliation.
-            (_, Role::Visitor) => theirs < Affiliation::Admin && (theirs < own || theirs == Affiliation::None),
+            (_, Role::Visitor) => {
+                theirs < Affiliation::Admin && (theirs < own || theirs == Affiliation::None)
+            }
             (_, Role::Participant) => true,
         };
         if allowed { Ok(()) } else { Err(Condition::NotAllowed.into()) }
@@ -256,34 +286,23 @@ impl Room {
         Ok(())
     }
 
-    /// Does what was judged: durably, then in the room. `answer` comes after those who are removed have been told, and
-    /// before everybody else is (§8.2).
-    pub(super) fn change_affiliations<F>(
-        &mut self,
-        iq: Stanza,
-        items: Vec<Item>,
-        env: &Env<'_>,
-        out: &mut Out<Self>,
-        answer: F,
-    ) where
-        F: FnOnce(&mut Self, &Stanza, &mut Out<Self>) + Send + 'static,
-    {
-        let writes = if self.config.persistent { self.affiliation_writes(&items) } else { vec![] };
-        self.durably(writes, iq, env, out, move |room, iq, env, out| {
-            let actor = room.sender(iq).map(|sender| sender.nick().to_owned());
-            let mut news = Vec::new();
-            for item in items {
-                room.do_item(item, actor.as_ref(), iq, env, &mut news, out);
-            }
-            answer(room, iq, out);
-            for News { who, notice, gone } in news {
-                room.tell_of_change(&who, &notice, gone, out);
-            }
-            room.end_if_deserted(out);
-        });
+    /// Does what was judged and is durable. Those who are removed hear of it first, then whoever asked, then everybody
+    /// else (§8.2).
+    pub(super) fn do_items(&mut self, items: Vec<Item>, iq: &Stanza, env: &Env<'_>, out: &mut Out<Self>) {
+        let actor = self.sender(iq).map(|sender| sender.nick().to_owned());
+        let mut news = Vec::new();
+        for item in items {
+            self.do_item(item, actor.as_ref(), iq, env, &mut news, out);
+        }
+        out.route(iq.result(None));
+        for News { who, notice, gone } in news {
+            self.tell_of_change(&who, &notice, gone, out);
+        }
+        self.end_if_deserted(out);
     }
 
-    fn affiliation_writes(&self, items: &[Item]) -> Vec<Write> {
+    /// The writes that make a set durable.
+    pub(super) fn affiliation_writes(&self, items: &[Item]) -> Vec<Write> {
         let write = |item: &Item| match item {
             Item::Affiliation { user, .. } => Some(self.affiliation_write(user, self.entry(item).as_ref())),
             Item::Role { .. } => None,
@@ -296,7 +315,8 @@ impl Room {
         let Item::Affiliation { user, affiliation, nick, reason } = item else { return None };
         let old = self.affiliations.get(user).and_then(|entry| entry.nick.clone());
         // Outcasts keep no nickname (§9.1); an empty one takes it away (§9.5).
-        let nick = nick.clone().or(old).filter(|nick| !nick.is_empty() && *affiliation != Affiliation::Outcast);
+        let nick =
+            nick.clone().or(old).filter(|nick| !nick.is_empty() && *affiliation != Affiliation::Outcast);
         let entry = Entry { affiliation: *affiliation, nick, reason: reason.clone() };
         (*affiliation != Affiliation::None).then_some(entry)
     }
@@ -329,7 +349,8 @@ impl Room {
                 }
                 for who in here {
                     let now = self.affiliation(&who.user, env);
-                    let notice = Notice { reason: reason.clone(), actor: actor.cloned(), ..Notice::default() };
+                    let notice =
+                        Notice { reason: reason.clone(), actor: actor.cloned(), ..Notice::default() };
                     self.reaffiliate(who, now, notice, news, out);
                 }
             }
@@ -343,7 +364,14 @@ impl Room {
         }
     }
 
-    fn reaffiliate(&mut self, who: Occupant, now: Affiliation, notice: Notice, news: &mut Vec<News>, out: &mut Out<Self>) {
+    fn reaffiliate(
+        &mut self,
+        who: Occupant,
+        now: Affiliation,
+        notice: Notice,
+        news: &mut Vec<News>,
+        out: &mut Out<Self>,
+    ) {
         let (code, role) = if now == Affiliation::Outcast {
             (Some(301), Role::None)
         } else if now < Affiliation::Member && self.config.members_only {
@@ -376,7 +404,13 @@ impl Room {
     }
 
     /// Gives an occupant what it is now, and tells everybody.
-    pub(super) fn set_standing(&mut self, who: &Occupant, affiliation: Affiliation, role: Role, out: &mut Out<Self>) {
+    pub(super) fn set_standing(
+        &mut self,
+        who: &Occupant,
+        affiliation: Affiliation,
+        role: Role,
+        out: &mut Out<Self>,
+    ) {
         let mut news = Vec::new();
         self.restand(who.clone(), affiliation, role, Notice::default(), &mut news, out);
         for News { who, notice, gone } in news {

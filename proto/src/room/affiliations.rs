@@ -127,7 +127,9 @@ impl Room {
 
     /// Whether a user administers the domain that this room belongs to.
     pub(super) fn is_service_admin(&self, user: &BareJid, env: &Env<'_>) -> bool {
-        env.options.conference(self.address.domain().as_str()).is_some_and(|domain| domain.admins.contains(user))
+        env.options
+            .conference(self.address.domain().as_str())
+            .is_some_and(|domain| domain.admins.contains(user))
     }
 
     /// Whether a nickname is kept for somebody else.

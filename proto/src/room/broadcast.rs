@@ -78,7 +78,13 @@ impl Room {
                 Audience::Seat(seat) => jid == seat,
                 Audience::OwnBut(seat) => jid != seat,
             };
-            list.extend(occupant.seats.iter().filter(|seat| wanted(&seat.jid)).map(|seat| Jid::from(seat.jid.clone())));
+            list.extend(
+                occupant
+                    .seats
+                    .iter()
+                    .filter(|seat| wanted(&seat.jid))
+                    .map(|seat| Jid::from(seat.jid.clone())),
+            );
         };
         let own = !matches!(audience, Audience::Others);
         if own {
@@ -115,11 +121,19 @@ impl Room {
             return;
         }
         let x = el("x", ns::MUC_USER).children_of(codes.iter().map(|code| status(*code)));
-        let message = Stanza::message(crate::stanza::MessageType::Groupchat).with_from(self.address.clone()).with(&x);
+        let message =
+            Stanza::message(crate::stanza::MessageType::Groupchat).with_from(self.address.clone()).with(&x);
         deliver(message, self.occupants.receivers(), out);
     }
 
-    fn presence_of(&self, who: &Occupant, presence: &Stanza, notice: &Notice, with_jid: bool, own: bool) -> Stanza {
+    fn presence_of(
+        &self,
+        who: &Occupant,
+        presence: &Stanza,
+        notice: &Notice,
+        with_jid: bool,
+        own: bool,
+    ) -> Stanza {
         let gone = presence.kind == Kind::Presence(PresenceType::Unavailable);
         let role = if gone { Role::None } else { who.role };
         let actor = notice.actor.as_ref().map(|nick| el("actor", ns::MUC_USER).with("nick", nick));

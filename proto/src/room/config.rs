@@ -266,10 +266,14 @@ impl Config {
 
 fn max_users(limits: &Limits) -> Field {
     let steps = [10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000];
-    let mut options: Vec<(String, String)> =
-        steps.into_iter().filter(|step| *step <= limits.room_occupants_max).map(|n| (n.to_string(), n.to_string())).collect();
+    let mut options: Vec<(String, String)> = steps
+        .into_iter()
+        .filter(|step| *step <= limits.room_occupants_max)
+        .map(|n| (n.to_string(), n.to_string()))
+        .collect();
     options.push(("none".into(), "No limit but the service's".into()));
-    let options: Vec<(&str, &str)> = options.iter().map(|(value, label)| (value.as_str(), label.as_str())).collect();
+    let options: Vec<(&str, &str)> =
+        options.iter().map(|(value, label)| (value.as_str(), label.as_str())).collect();
     Field::choice("muc#roomconfig_maxusers", &options).label("Most occupants")
 }
 

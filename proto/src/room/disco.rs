@@ -36,7 +36,8 @@ impl Room {
     fn info(&self, env: &Env<'_>) -> Element {
         let name = Some(&self.config.name).filter(|name| !name.is_empty()).cloned();
         let name = name.or_else(|| self.address.node().map(ToString::to_string)).unwrap_or_default();
-        let mut features: Vec<&str> = vec![ns::DISCO_INFO, ns::DISCO_ITEMS, ns::MUC, ns::PING, STABLE_ID, SELF_PING];
+        let mut features: Vec<&str> =
+            vec![ns::DISCO_INFO, ns::DISCO_ITEMS, ns::MUC, ns::PING, STABLE_ID, SELF_PING];
         features.extend(self.nature());
         features.extend(env.features.advertised(Place::Room));
         features.sort_unstable();
@@ -71,13 +72,30 @@ impl Room {
         let mut form = Form::new(FormKind::Result, ns::MUC_ROOMINFO)
             .field(text("description", "Description", config.description.clone()))
             .field(text("subject", "Current discussion topic", subject.unwrap_or_default()))
-            .field(Field::boolean("muc#roominfo_subjectmod", config.change_subject).label("Participants may change the subject"))
-            .field(Field::boolean("muc#roomconfig_changesubject", config.change_subject).label("Participants may change the subject"))
-            .field(Field::boolean("muc#roomconfig_allowinvites", config.allow_invites).label("Members may invite others"))
-            .field(Field::text("muc#roomconfig_allowpm").label("Who may send private messages").value(config.private_messages.name()))
+            .field(
+                Field::boolean("muc#roominfo_subjectmod", config.change_subject)
+                    .label("Participants may change the subject"),
+            )
+            .field(
+                Field::boolean("muc#roomconfig_changesubject", config.change_subject)
+                    .label("Participants may change the subject"),
+            )
+            .field(
+                Field::boolean("muc#roomconfig_allowinvites", config.allow_invites)
+                    .label("Members may invite others"),
+            )
+            .field(
+                Field::text("muc#roomconfig_allowpm")
+                    .label("Who may send private messages")
+                    .value(config.private_messages.name()),
+            )
             .field(Field::text("muc#roomconfig_roomname").label("Name").value(&config.name))
             .field(text("occupants", "Number of occupants", self.occupants.len().to_string()))
-            .field(Field::text("muc#maxhistoryfetch").label("Messages shown to those who enter").value(config.history_max.to_string()));
+            .field(
+                Field::text("muc#maxhistoryfetch")
+                    .label("Messages shown to those who enter")
+                    .value(config.history_max.to_string()),
+            );
         if !config.lang.is_empty() {
             form = form.field(text("lang", "Language of the discussion", config.lang.clone()));
         }
@@ -93,9 +111,9 @@ impl Room {
         let mut query = el("query", ns::DISCO_ITEMS);
         if self.may_see_occupants(iq) {
             let item = |jid: &jid::FullJid| el("item", ns::DISCO_ITEMS).with("jid", jid.as_str());
-            query = query.children_of(self.occupants.iter().map(|occupant| {
-                item(&occupant.jid).with("name", occupant.nick())
-            }));
+            query = query.children_of(
+                self.occupants.iter().map(|occupant| item(&occupant.jid).with("name", occupant.nick())),
+            );
         }
         out.route(iq.result(Some(&query)));
     }

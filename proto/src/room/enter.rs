@@ -15,7 +15,13 @@ use crate::stanza::{Condition, ErrorType, Facts, MessageType, PresenceType, Stan
 use crate::xml::el;
 
 impl Room {
-    pub(super) fn presence(&mut self, kind: PresenceType, stanza: Stanza, env: &Env<'_>, out: &mut Out<Self>) {
+    pub(super) fn presence(
+        &mut self,
+        kind: PresenceType,
+        stanza: Stanza,
+        env: &Env<'_>,
+        out: &mut Out<Self>,
+    ) {
         let Some(Ok(from)) = stanza.from.clone().map(FullJid::try_from) else { return };
         match kind {
             PresenceType::Available => self.available(&from, stanza, env, out),
@@ -59,7 +65,8 @@ impl Room {
         }
         let presence = reflected(stanza);
         let affiliation = self.affiliation(&user, env);
-        let before = self.occupants.named(jid.resource().as_str()).map(|other| other.shown().presence.clone());
+        let before =
+            self.occupants.named(jid.resource().as_str()).map(|other| other.shown().presence.clone());
         let role = affiliation.default_role(&self.config);
         let seats = vec![Seat { jid: from.clone(), presence: presence.clone() }];
         self.commit(Change::Entered(Occupant { jid, user, affiliation, role, seats }), out);

@@ -51,7 +51,8 @@ impl Wanted {
         let Some(history) = x.and_then(|x| x.get_child("history", ns::MUC)) else { return Self::default() };
         let number = |name: &str| history.attr(name).and_then(|text| text.trim().parse::<u64>().ok());
         let size = |name: &str| number(name).map(|value| usize::try_from(value).unwrap_or(usize::MAX));
-        let seconds = number("seconds").map(|seconds| Timestamp(now.0.saturating_sub(seconds.saturating_mul(1_000))));
+        let seconds =
+            number("seconds").map(|seconds| Timestamp(now.0.saturating_sub(seconds.saturating_mul(1_000))));
         let since = history.attr("since").and_then(datetime::parse);
         Self { chars_max: size("maxchars"), stanzas_max: size("maxstanzas"), since: seconds.max(since) }
     }
@@ -129,7 +130,8 @@ impl Room {
 
     /// Keeps a message for those who come later.
     pub(super) fn remember(&mut self, said: &Stanza, env: &Env<'_>, out: &mut Out<Self>) {
-        let worth_it = said.facts.intersects(Facts::BODY | Facts::STORE) && !said.facts.contains(Facts::NO_STORE);
+        let worth_it =
+            said.facts.intersects(Facts::BODY | Facts::STORE) && !said.facts.contains(Facts::NO_STORE);
         if !worth_it || self.config.history_max == 0 {
             return;
         }

@@ -20,7 +20,8 @@ impl Room {
         if let Some(decline) = x.get_child("decline", ns::MUC_USER) {
             return self.decline(&stanza, decline, out);
         }
-        let invites: Vec<_> = x.children().filter(|child| child.is("invite", ns::MUC_USER)).cloned().collect();
+        let invites: Vec<_> =
+            x.children().filter(|child| child.is("invite", ns::MUC_USER)).cloned().collect();
         if invites.is_empty() || invites.len() > INVITES_MAX {
             return out.refuse(&stanza, Condition::BadRequest);
         }
@@ -38,7 +39,9 @@ impl Room {
     ) -> Result<Vec<(Jid, Element)>, StanzaError> {
         let sender = self.sender(stanza).ok_or(Condition::NotAcceptable)?;
         // Who cannot edit the member list can only invite to a members-only room if it is configured so (§9.5).
-        let may = !self.config.members_only || self.config.allow_invites || sender.affiliation >= Affiliation::Admin;
+        let may = !self.config.members_only
+            || self.config.allow_invites
+            || sender.affiliation >= Affiliation::Admin;
         if !may {
             return Err(Condition::Forbidden.into());
         }
@@ -76,7 +79,9 @@ impl Room {
             }
             let Some(from) = &stanza.from else { return };
             for (to, invite) in invitees {
-                let message = room.invitation(to, from.as_str(), invite.children()).with_id(stanza.id.as_deref().unwrap_or_default());
+                let message = room
+                    .invitation(to, from.as_str(), invite.children())
+                    .with_id(stanza.id.as_deref().unwrap_or_default());
                 out.route(message);
             }
         });
@@ -128,7 +133,8 @@ impl Room {
 
     /// An invitation came back: whom it was for does not exist (§7.8.2).
     pub(super) fn invitation_bounced(&mut self, stanza: &Stanza, out: &mut Out<Self>) {
-        let invite = stanza.child("x", ns::MUC_USER).and_then(|x| x.get_child("invite", ns::MUC_USER).cloned());
+        let invite =
+            stanza.child("x", ns::MUC_USER).and_then(|x| x.get_child("invite", ns::MUC_USER).cloned());
         let inviter = invite.as_ref().and_then(|invite| FullJid::new(invite.attr("from")?).ok());
         let Some(inviter) = inviter.filter(|inviter| self.occupants.at(inviter).is_some()) else { return };
         let to = stanza.from.as_ref().map_or(String::new(), ToString::to_string);

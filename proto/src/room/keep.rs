@@ -110,8 +110,14 @@ impl Room {
     }
 
     /// Writes, and goes on when it is durable; the request is refused if it cannot be. Meanwhile later changes wait.
-    pub(super) fn durably<F>(&mut self, writes: Vec<Write>, request: Stanza, env: &Env<'_>, out: &mut Out<Self>, then: F)
-    where
+    pub(super) fn durably<F>(
+        &mut self,
+        writes: Vec<Write>,
+        request: Stanza,
+        env: &Env<'_>,
+        out: &mut Out<Self>,
+        then: F,
+    ) where
         F: FnOnce(&mut Self, &Stanza, &Env<'_>, &mut Out<Self>) + Send + 'static,
     {
         if writes.is_empty() {
@@ -182,7 +188,11 @@ impl Room {
 
     /// The write of the room's document with this configuration.
     pub(super) fn document(&self, config: &Config) -> Write {
-        let subject = self.subject.message.as_ref().map(|message| String::from_utf8_lossy(&message.to_xml()).into_owned());
+        let subject = self
+            .subject
+            .message
+            .as_ref()
+            .map(|message| String::from_utf8_lossy(&message.to_xml()).into_owned());
         let subject_at = self.subject.at.map(|at| at.0);
         let document = Document { config: config.clone(), subject, subject_at };
         Write::Put(Key::new(collection::ROOM, self.address.as_str()), json(&document))
@@ -200,8 +210,10 @@ impl Room {
     /// The writes that keep everything of the room.
     pub(super) fn everything(&self, config: &Config) -> Vec<Write> {
         let mut writes = vec![self.document(config), self.listing(config)];
-        writes.extend(self.affiliations.iter().map(|(user, entry)| self.affiliation_write(user, Some(entry))));
-        let append = |past: &super::history::Past| Write::Append(self.history_key(), past.id, past.stanza.to_xml());
+        writes
+            .extend(self.affiliations.iter().map(|(user, entry)| self.affiliation_write(user, Some(entry))));
+        let append =
+            |past: &super::history::Past| Write::Append(self.history_key(), past.id, past.stanza.to_xml());
         writes.extend(self.history.iter().map(append));
         writes
     }
@@ -229,7 +241,10 @@ impl Room {
 }
 
 fn affiliations(fields: Vec<(String, Vec<u8>)>) -> Affiliations {
-    fields.into_iter().filter_map(|(user, json)| Some((user.parse().ok()?, serde_json::from_slice(&json).ok()?))).collect()
+    fields
+        .into_iter()
+        .filter_map(|(user, json)| Some((user.parse().ok()?, serde_json::from_slice(&json).ok()?)))
+        .collect()
 }
 
 fn refusal(error: &StoreError) -> StanzaError {

@@ -173,7 +173,9 @@ impl Room {
         match stanza.kind {
             Kind::Presence(kind) => self.presence(kind, stanza, env, out),
             Kind::Message(kind) => self.message(kind, stanza, env, out),
-            Kind::Iq(kind) if stanza.to.as_ref().is_some_and(|to| to.is_full()) => self.relay(kind, stanza, out),
+            Kind::Iq(kind) if stanza.to.as_ref().is_some_and(|to| to.is_full()) => {
+                self.relay(kind, stanza, out)
+            }
             Kind::Iq(kind) => self.iq(kind, stanza, env, out),
         }
     }

@@ -9,6 +9,7 @@ use super::admin::Item;
 use super::affiliations::{Affiliation, Role};
 use super::broadcast::{Audience, Notice, unavailable};
 use super::config::{Config, Whois};
+use super::occupants::Occupant;
 use super::{Change, Room};
 use crate::form::{Field, FieldKind, Form, FormKind};
 use crate::machine::{Env, Machine, Out};
@@ -27,7 +28,9 @@ impl Room {
             return out.refuse(iq, Condition::Forbidden);
         }
         let people = |var: &str, label: &str, affiliation: Affiliation| {
-            Field::new(FieldKind::JidMulti, var).label(label).values(self.having(affiliation).map(ToString::to_string))
+            Field::new(FieldKind::JidMulti, var)
+                .label(label)
+                .values(self.having(affiliation).map(ToString::to_string))
         };
         let form = self
             .config
@@ -38,7 +41,10 @@ impl Room {
     }
 
     fn having(&self, affiliation: Affiliation) -> impl Iterator<Item = &BareJid> {
-        self.affiliations.iter().filter(move |(_, entry)| entry.affiliation == affiliation).map(|(user, _)| user)
+        self.affiliations
+            .iter()
+            .filter(move |(_, entry)| entry.affiliation == affiliation)
+            .map(|(user, _)| user)
     }
 
     /// An owner's wish: a configuration, or the end.
@@ -76,14 +82,14 @@ impl Room {
             Ok(wish) => wish,
             Err(error) => return out.refuse(&iq, error),
         };
-        let writes = self.config_writes(&config);
+        let mut writes = self.config_writes(&config);
+        if config.persistent {
+            writes.extend(self.affiliation_writes(&items));
+        }
         let last_id = self.history.last_id();
         self.durably(writes, iq, env, out, move |room, iq, env, out| {
             room.reconfigure(config, last_id, out);
-            if items.is_empty() {
-                return out.route(iq.result(None));
-            }
-            room.change_affiliations(iq.clone(), items, env, out, |_, iq, out| out.route(iq.result(None)));
+            room.do_items(items, iq, env, out);
         });
     }
 
@@ -102,15 +108,19 @@ impl Room {
                 nick: None,
                 reason: None,
             };
-            let lost = self.having(affiliation).filter(|user| !wanted.contains(*user) && !named.contains(*user));
+            let lost =
+                self.having(affiliation).filter(|user| !wanted.contains(*user) && !named.contains(*user));
             items.extend(lost.map(|user| change(user, Affiliation::Member)));
-            let is = |user: &BareJid| self.affiliations.get(user).is_some_and(|entry| entry.affiliation == affiliation);
+            let is = |user: &BareJid| {
+                self.affiliations.get(user).is_some_and(|entry| entry.affiliation == affiliation)
+            };
             items.extend(wanted.iter().filter(|user| !is(user)).map(|user| change(user, affiliation)));
             named.extend(wanted);
         }
         // Whoever moves from one list to the other is not lost on the way.
-        let gained: BTreeSet<_> = items.iter().filter_map(gain).collect();
-        items.retain(|item| gain(item).is_some() || !gained.contains(whose(item)));
+        let gained: BTreeSet<_> =
+            items.iter().filter(|item| item.is_promotion()).filter_map(Item::user).cloned().collect();
+        items.retain(|item| item.is_promotion() || item.user().is_none_or(|user| !gained.contains(user)));
         self.keeps_an_owner(&items)?;
         self.fits(&items, env)?;
         Ok(items)
@@ -174,30 +184,12 @@ impl Room {
             let notice = Notice { destroy: Some(words), ..Notice::default() };
             for occupant in room.occupants.iter() {
                 // Each hears only of itself, and is nothing to a room that is gone (§10.9).
-                let occupant = occupants_last(occupant);
+                let occupant = Occupant { affiliation: Affiliation::None, ..occupant.clone() };
                 room.tell(&occupant, &unavailable(), &notice, Audience::Own, out);
             }
             room.commit(Change::Destroyed, out);
             out.route(iq.result(None));
         });
-    }
-}
-
-fn occupants_last(occupant: &super::occupants::Occupant) -> super::occupants::Occupant {
-    super::occupants::Occupant { affiliation: Affiliation::None, ..occupant.clone() }
-}
-
-fn gain(item: &Item) -> Option<BareJid> {
-    match item {
-        Item::Affiliation { user, affiliation, .. } if *affiliation >= Affiliation::Admin => Some(user.clone()),
-        Item::Affiliation { .. } | Item::Role { .. } => None,
-    }
-}
-
-fn whose(item: &Item) -> &BareJid {
-    match item {
-        Item::Affiliation { user, .. } => user,
-        Item::Role { .. } => unreachable!("the form has no roles"),
     }
 }
 

@@ -8,7 +8,7 @@ use super::Room;
 use super::occupants::Occupant;
 use crate::machine::Out;
 use crate::ns;
-use crate::stanza::{Condition, IqType, Stanza};
+use crate::stanza::{Condition, IqType, Kind, Stanza};
 
 impl Room {
     /// An IQ to one of the occupants.
@@ -35,7 +35,7 @@ impl Room {
             return out.route(iq.result(None));
         }
         // A vCard is the account's, not the connection's (XEP-0054).
-        let to = if asks("vCard", ns::VCARD) {
+        let to = if asks("vCard", ns::VCARD) && iq.kind == Kind::Iq(IqType::Get) {
             Jid::from(target.user.clone())
         } else {
             Jid::from(target.shown().jid.clone())
@@ -66,7 +66,8 @@ impl Room {
 
 /// Which connection of an occupant asked, and the id it used.
 fn seat_of<'a>(asker: &Occupant, id: &'a str) -> (FullJid, &'a str) {
-    let marked = asker.seats.iter().find_map(|seat| Some((&seat.jid, id.strip_prefix(&mark(seat.jid.as_str()))?)));
+    let marked =
+        asker.seats.iter().find_map(|seat| Some((&seat.jid, id.strip_prefix(&mark(seat.jid.as_str()))?)));
     let (jid, id) = marked.unwrap_or((&asker.shown().jid, id));
     (jid.clone(), id)
 }

@@ -47,11 +47,14 @@ impl Room {
                     .value("participant"),
             )
             .field(
-                Field::new(FieldKind::JidSingle, "muc#jid").label("User ID").value(visitor.shown().jid.to_string()),
+                Field::new(FieldKind::JidSingle, "muc#jid")
+                    .label("User ID")
+                    .value(visitor.shown().jid.to_string()),
             )
             .field(Field::text("muc#roomnick").label("Room nickname").value(visitor.nick()))
             .field(Field::boolean("muc#request_allow", false).label("Grant voice to this person?"));
-        let message = Stanza::message(MessageType::Normal).with_from(self.address.clone()).with(&form.to_element());
+        let message =
+            Stanza::message(MessageType::Normal).with_from(self.address.clone()).with(&form.to_element());
         let moderators = self.occupants.iter().filter(|occupant| occupant.role == Role::Moderator);
         deliver(message, moderators.flat_map(Occupant::receivers).collect(), out);
     }
