@@ -1,8 +1,18 @@
 //! An account in use: its bound resources, its roster, and everything that happens to them.
 
+mod apply;
+mod client;
+pub mod delivery;
+mod directed;
+mod iq;
 pub mod offline;
+mod presence;
+mod removal;
 pub mod resources;
 pub mod roster;
+mod subscribing;
+pub mod subscription;
+mod under_way;
 
 use std::collections::BTreeMap;
 
@@ -10,12 +20,13 @@ use jid::{BareJid, Jid};
 use serde::{Deserialize, Serialize};
 
 use crate::machine::{Env, Machine, Out, SocketId};
-use crate::stanza::Stanza;
-use crate::store::{Query, Reply};
+use crate::stanza::{Condition, Stanza};
+use crate::store::{Key, Page, Query, Reply, StoreError, collection};
 
 pub use offline::Offline;
 pub use resources::Resource;
 pub use roster::{Item, Roster};
+use under_way::UnderWay;
 
 /// An account in use. Serialised, it is its own snapshot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -110,59 +121,80 @@ pub enum Change {
     /// A message was kept under this id.
     Kept(u64),
     /// It could not be kept after all.
-    Lost(u64),
+    Lost,
     /// So many kept messages, up to this id, were handed over.
     Taken(u64, u64),
     /// The account is no more.
     Forgotten,
 }
 
-/// Questions that the world has not answered yet.
-#[derive(Clone, Debug, Default)]
-struct UnderWay {
-    questions: usize,
-    handing_over: bool,
-}
-
-impl PartialEq for UnderWay {
-    /// All are alike: a copy of the state does not know what is under way.
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Session {
-    /// Hands a stanza to one of the account's own clients, through [`crate::feature::Door::ToClient`].
-    pub fn deliver(&mut self, _sid: u64, _stanza: Stanza, _env: &Env<'_>, _out: &mut Out<Self>) {}
-}
-
 impl Machine for Session {
     type Input = Input;
     type Change = Change;
 
-    fn load(_address: &BareJid) -> Vec<Query> {
-        vec![]
+    fn load(address: &BareJid) -> Vec<Query> {
+        let key = |collection| Key::new(collection, address.as_str());
+        let newest = Page { limit: 1, newest: true, ..Page::default() };
+        vec![
+            Query::Document(key(collection::CREDENTIALS)),
+            Query::Map(key(collection::ROSTER)),
+            Query::Map(key(collection::REQUESTS)),
+            Query::Count(key(collection::OFFLINE)),
+            Query::Page(key(collection::OFFLINE), newest),
+        ]
     }
 
-    fn new(address: BareJid, _replies: Vec<Reply>) -> Self {
+    fn new(address: BareJid, replies: Vec<Reply>) -> Self {
+        let mut replies = replies.into_iter();
+        let mut next = || replies.next().unwrap_or(Reply::Done);
+        let exists = matches!(next(), Reply::Document(Some(_)));
+        let (roster, requests) = (Roster::read(next()), roster::read_requests(next()));
+        let offline = Offline::read(&next(), &next());
+        let under_way = UnderWay::default();
         Self {
             address,
-            exists: false,
+            exists,
             anonymous: false,
             resources: vec![],
-            roster: Roster::default(),
-            requests: BTreeMap::new(),
-            offline: Offline::default(),
+            roster,
+            requests,
+            offline,
             sid_last: 0,
-            under_way: UnderWay::default(),
+            under_way,
         }
     }
 
-    fn handle(&mut self, _input: Input, _env: &Env<'_>, _out: &mut Out<Self>) {}
+    fn handle(&mut self, input: Input, env: &Env<'_>, out: &mut Out<Self>) {
+        let first = out.effects.len();
+        match input {
+            Input::Bind { socket, resource, anonymous } => self.bind(socket, resource, anonymous, env, out),
+            Input::Client { sid, stanza } => self.client(sid, stanza, env, out),
+            Input::Closed { sid } => self.close(sid, env, out),
+            Input::Stanza(stanza) => self.receive(stanza, env, out),
+            Input::NodeLost(node) => self.node_lost(node, env, out),
+            Input::AccountsLost(lost) => self.contacts_lost(&lost, env, out),
+            Input::Order(Order::Remove) => self.remove(env, out),
+            Input::Order(Order::EndStreams) => self.end_streams(env, out),
+        }
+        self.settle(first, env, out);
+    }
 
-    fn apply(&mut self, _change: &Change) {}
+    fn apply(&mut self, change: &Change) {
+        self.apply_change(change);
+    }
 
     fn is_idle(&self) -> bool {
         self.resources.is_empty() && self.under_way.questions == 0
     }
 }
+
+/// What a sender is told when the store did not do as it was asked.
+fn condition(error: &StoreError) -> Condition {
+    match error {
+        StoreError::Away(_) => Condition::ResourceConstraint,
+        StoreError::Stale | StoreError::Failed(_) => Condition::InternalServerError,
+    }
+}
+
+#[cfg(test)]
+mod tests;

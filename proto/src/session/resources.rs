@@ -3,9 +3,11 @@
 use jid::{FullJid, Jid};
 use serde::{Deserialize, Serialize};
 
-use super::Session;
-use crate::machine::SocketId;
-use crate::stanza::Stanza;
+use super::{Change, Session};
+use crate::machine::{Effect, Env, Machine, Out, SocketId, ToSocket};
+use crate::stanza::{Condition, Stanza, StanzaError};
+use crate::store::{Key, Query, Reply, collection};
+use crate::stream::error::{StreamCondition, StreamError};
 
 /// One bound resource.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,4 +68,92 @@ impl Session {
     pub fn is_own(&self, jid: &Jid) -> bool {
         jid.to_bare() == self.address
     }
+}
+
+/// How a resource is bound.
+impl Session {
+    /// A socket has logged in and wants a resource (RFC 6120 §7).
+    pub(super) fn bind(
+        &mut self,
+        socket: SocketId,
+        wish: Option<String>,
+        anonymous: bool,
+        env: &Env<'_>,
+        out: &mut Out<Self>,
+    ) {
+        if self.exists || anonymous {
+            return match self.choose(wish.as_deref(), env) {
+                Ok(jid) => self.bound(jid, socket, anonymous, env, out),
+                Err(error) => refuse(socket, error, out),
+            };
+        }
+        // It has just logged in, so perhaps the account was made after this machine had found none.
+        let key = Key::new(collection::CREDENTIALS, self.address.as_str());
+        out.ask(Query::Document(key), move |session, reply, env, out| match reply {
+            Ok(Reply::Document(Some(_))) => {
+                session.commit(Change::Exists, out);
+                session.bind(socket, wish, false, env, out);
+            }
+            Ok(_) => refuse(socket, Condition::NotAllowed, out),
+            Err(error) => refuse(socket, super::condition(&error), out),
+        });
+    }
+
+    /// The full JID that the client asked for, or one that the server made up.
+    fn choose(&self, wish: Option<&str>, env: &Env<'_>) -> Result<FullJid, StanzaError> {
+        let jid = match wish.filter(|wish| !wish.is_empty()) {
+            Some(wish) => self.address.with_resource_str(wish).map_err(|_| Condition::BadRequest)?,
+            None => {
+                let name = format!("{:016x}", env.random);
+                self.address.with_resource_str(&name).map_err(|_| Condition::InternalServerError)?
+            }
+        };
+        let others = self.resources.iter().filter(|resource| resource.jid != jid).count();
+        if others >= env.options.limits.resources_max {
+            return Err(Condition::ResourceConstraint.into()); // RFC 6120 §7.6.2.1
+        }
+        Ok(jid)
+    }
+
+    fn bound(&mut self, jid: FullJid, socket: SocketId, anonymous: bool, env: &Env<'_>, out: &mut Out<Self>) {
+        // RFC 6120 §7.7.2.2: the new one wins.
+        let old = self.resources.iter().find(|resource| resource.jid == jid).map(|resource| resource.sid);
+        if let Some(old) = old {
+            self.end(old, StreamCondition::Conflict, env, out);
+        }
+        // Numbers rise over the life of this machine and of those before it, so a late word about an old session
+        // is never taken for one about a new one.
+        let sid = (env.now.0 * 1_000).max(self.sid_last + 1);
+        let resource = Resource {
+            sid,
+            jid: jid.clone(),
+            socket,
+            presence: None,
+            priority: 0,
+            interested: false,
+            carbons: false,
+            directed: vec![],
+        };
+        self.commit(Change::Bound(resource, anonymous), out);
+        out.effects.push(Effect::Socket(socket, ToSocket::Bound { sid, jid }));
+    }
+
+    /// Ends one stream and frees its resource.
+    pub(super) fn end(&mut self, sid: u64, why: StreamCondition, env: &Env<'_>, out: &mut Out<Self>) {
+        let Some(resource) = self.resource(sid) else { return };
+        out.effects.push(Effect::Socket(resource.socket, ToSocket::End(StreamError::from(why))));
+        self.close(sid, env, out);
+    }
+
+    /// Every socket of that node is gone.
+    pub(super) fn node_lost(&mut self, node: u64, env: &Env<'_>, out: &mut Out<Self>) {
+        let lost = self.resources.iter().filter(|resource| resource.socket.node == node);
+        for sid in lost.map(|resource| resource.sid).collect::<Vec<_>>() {
+            self.close(sid, env, out);
+        }
+    }
+}
+
+fn refuse(socket: SocketId, error: impl Into<StanzaError>, out: &mut Out<Session>) {
+    out.effects.push(Effect::Socket(socket, ToSocket::Refused(error.into())));
 }

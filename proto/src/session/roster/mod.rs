@@ -1,10 +1,15 @@
 //! The roster (RFC 6121 §2): who is on it, and which version of it this is.
 
+mod persist;
+mod query;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jid::BareJid;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+pub(super) use persist::read_requests;
 
 /// The contacts of an account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +86,10 @@ impl Roster {
 }
 
 impl Item {
+    fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("an item is text and flags")
+    }
+
     fn digest(&self, contact: &BareJid) -> u64 {
         let mut hash = Sha256::new();
         let flags = [self.to, self.from, self.ask, self.approved, self.name.is_some()].map(u8::from);
