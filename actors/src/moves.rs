@@ -323,3 +323,68 @@ fn say_moved(world: &World, role: Role, to: u64, slots: Vec<u16>) {
         world.count_dropped("slots_moved");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use muster_cluster::{Member, NodeId, Roles, View};
+
+    use super::*;
+
+    fn table(epoch: u64, members: &[(&str, u64, State)]) -> Table {
+        let member = |(name, incarnation, state): &(&str, u64, State)| Member {
+            node: NodeId::new(name).unwrap(),
+            incarnation: Incarnation(*incarnation),
+            zone: String::new(),
+            weight: 100,
+            roles: Roles::all(),
+            state: *state,
+            voter: true,
+            link: None,
+        };
+        Table::new(View { epoch, members: members.iter().map(member).collect() })
+    }
+
+    #[test]
+    fn a_node_that_joins_gets_its_slots_from_those_who_had_them() {
+        let old = table(1, &[("a", 1, State::Up), ("b", 2, State::Up)]);
+        let new = table(2, &[("a", 1, State::Up), ("b", 2, State::Up), ("c", 3, State::Up)]);
+        let joined = Difference::between(&old, &new, 3);
+        let (at_a, at_b) = (Difference::between(&old, &new, 1), Difference::between(&old, &new, 2));
+        assert!(joined.lost.is_empty() && joined.dead.is_empty() && joined.leaving.is_empty());
+        assert!(!joined.arriving.is_empty());
+        for (place, from) in &joined.arriving {
+            let giver = if *from == 1 { &at_a } else { &at_b };
+            assert_eq!(giver.leaving.get(place), Some(&3));
+        }
+        assert_eq!(joined.arriving.len(), at_a.leaving.len() + at_b.leaving.len());
+    }
+
+    #[test]
+    fn a_node_that_dies_loses_its_slots_and_nothing_is_awaited() {
+        let old = table(1, &[("a", 1, State::Up), ("b", 2, State::Up)]);
+        let new = table(2, &[("a", 1, State::Up), ("b", 2, State::Down)]);
+        let difference = Difference::between(&old, &new, 1);
+        assert_eq!(difference.dead, HashSet::from([2]));
+        assert!(difference.arriving.is_empty() && difference.leaving.is_empty());
+        assert!(!difference.lost.is_empty());
+    }
+
+    #[test]
+    fn a_node_that_comes_back_under_its_name_was_dead_in_between() {
+        let old = table(1, &[("a", 1, State::Up), ("b", 2, State::Up)]);
+        let new = table(2, &[("a", 1, State::Up), ("b", 9, State::Joining)]);
+        let difference = Difference::between(&old, &new, 1);
+        assert_eq!(difference.dead, HashSet::from([2]));
+        assert!(!difference.lost.is_empty());
+    }
+
+    #[test]
+    fn a_draining_node_gives_everything_away() {
+        let old = table(1, &[("a", 1, State::Up), ("b", 2, State::Up)]);
+        let new = table(2, &[("a", 1, State::Up), ("b", 2, State::Draining)]);
+        let leaving = Difference::between(&old, &new, 2);
+        assert_eq!(leaving.leaving.len(), Difference::between(&old, &new, 1).arriving.len());
+        assert!(leaving.leaving.values().all(|to| *to == 1));
+        assert!(leaving.lost.is_empty() && leaving.dead.is_empty());
+    }
+}
