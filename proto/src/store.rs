@@ -147,7 +147,7 @@ pub mod collection {
     pub const PRIVATE: Collection = "private";
     /// All that belongs to one account and goes with it.
     pub const OF_ACCOUNT: [Collection; 7] = [CREDENTIALS, ROSTER, ROSTER_META, REQUESTS, OFFLINE, VCARD, PRIVATE];
-    /// Map of a conference domain: one field per persistent room (bare JID), value JSON (name, public).
+    /// Map of a conference domain: one field per persistent or public room (bare JID), value JSON (name, public).
     pub const ROOMS: Collection = "rooms";
     /// Document of a room: configuration, subject, JSON.
     pub const ROOM: Collection = "room";

@@ -1,13 +1,12 @@
 //! Lists of affiliations and roles, and changes to them (XEP-0045 §8.2–8.5, §9, §10.3–10.8). A set is done whole or not.
 
-use std::collections::BTreeSet;
-
 use jid::{BareJid, Jid};
 use minidom::Element;
 
 use super::affiliations::{Affiliation, Entry, Role};
-use super::broadcast::{Audience, Notice};
+use super::broadcast::{Audience, Notice, unavailable};
 use super::config::Whois;
+use super::judge::is_domain_of;
 use super::occupants::Occupant;
 use super::{Change, Room};
 use crate::machine::{Env, Machine, Out};
@@ -51,6 +50,8 @@ struct News {
     who: Occupant,
     notice: Notice,
     gone: bool,
+    /// It sees real addresses now, and did not before.
+    sees: bool,
 }
 
 impl Room {
@@ -106,7 +107,7 @@ impl Room {
         }
     }
 
-    fn is_moderator(&self, iq: &Stanza, user: &BareJid, env: &Env<'_>) -> bool {
+    pub(super) fn is_moderator(&self, iq: &Stanza, user: &BareJid, env: &Env<'_>) -> bool {
         let role = self.sender(iq).map_or(Role::None, |sender| sender.role);
         role == Role::Moderator || self.affiliation(user, env) >= Affiliation::Admin
     }
@@ -179,113 +180,6 @@ impl Room {
         Ok(jid.resource().as_str().to_owned())
     }
 
-    /// Whether this user may do that.
-    fn judge(&self, item: &Item, iq: &Stanza, user: &BareJid, env: &Env<'_>) -> Result<(), StanzaError> {
-        match item {
-            Item::Role { nick, role, .. } => self.judge_role(nick, *role, iq, user, env),
-            Item::Affiliation { user: target, affiliation, nick, .. } => {
-                if nick.as_ref().is_some_and(|nick| !nick.is_empty() && self.is_reserved(nick, target)) {
-                    return Err(Condition::Conflict.into());
-                }
-                self.judge_affiliation(target, *affiliation, user, env)
-            }
-        }
-    }
-
-    fn judge_role(
-        &self,
-        nick: &str,
-        role: Role,
-        iq: &Stanza,
-        user: &BareJid,
-        env: &Env<'_>,
-    ) -> Result<(), StanzaError> {
-        if !self.is_moderator(iq, user, env) {
-            return Err(Condition::Forbidden.into());
-        }
-        let target = self.occupants.named(nick).ok_or(Condition::ItemNotFound)?;
-        let (own, theirs) = (self.affiliation(user, env), self.affiliation(&target.user, env));
-        let is_admin = own >= Affiliation::Admin;
-        let itself = target.user == *user;
-        let allowed = match (target.role, role) {
-            (old, new) if old == new => true,
-            // §8.2, and §5.1.3: only administrators kick moderators.
-            (Role::Moderator, Role::None) => itself || (is_admin && theirs <= own),
-            (_, Role::None) => theirs <= own,
-            // §9.6: only administrators make moderators.
-            (_, Role::Moderator) => return if is_admin { Ok(()) } else { Err(Condition::Forbidden.into()) },
-            // §9.7: nobody takes it from administrators.
-            (Role::Moderator, _) if theirs >= Affiliation::Admin => false,
-            (Role::Moderator, _) => return if is_admin { Ok(()) } else { Err(Condition::Forbidden.into()) },
-            // §8.4: nor voice from those at or above one's own affiliation.
-            (_, Role::Visitor) => {
-                theirs < Affiliation::Admin && (theirs < own || theirs == Affiliation::None)
-            }
-            (_, Role::Participant) => true,
-        };
-        if allowed { Ok(()) } else { Err(Condition::NotAllowed.into()) }
-    }
-
-    fn judge_affiliation(
-        &self,
-        target: &BareJid,
-        new: Affiliation,
-        user: &BareJid,
-        env: &Env<'_>,
-    ) -> Result<(), StanzaError> {
-        let own = self.affiliation(user, env);
-        let old = self.affiliation(target, env);
-        if own < Affiliation::Admin {
-            return Err(Condition::Forbidden.into());
-        }
-        // §9.1: nobody bans himself.
-        if new == Affiliation::Outcast && (target == user || is_domain_of(target, user)) {
-            return Err(Condition::Conflict.into());
-        }
-        if own < Affiliation::Owner {
-            if old >= Affiliation::Admin {
-                return Err(Condition::NotAllowed.into());
-            }
-            if new >= Affiliation::Admin {
-                return Err(Condition::Forbidden.into());
-            }
-        }
-        // The service's administrators own the room, listed or not.
-        if self.is_service_admin(target, env) && new < Affiliation::Owner && target != user {
-            return Err(Condition::NotAllowed.into());
-        }
-        Ok(())
-    }
-
-    /// A room keeps at least one owner (§10.4).
-    pub(super) fn keeps_an_owner(&self, items: &[Item]) -> Result<(), StanzaError> {
-        let owners = self.affiliations.iter().filter(|(_, entry)| entry.affiliation == Affiliation::Owner);
-        let before: BTreeSet<_> = owners.map(|(user, _)| user).collect();
-        let mut after = before.clone();
-        for item in items {
-            match item {
-                Item::Affiliation { user, affiliation: Affiliation::Owner, .. } => after.insert(user),
-                Item::Affiliation { user, .. } => after.remove(user),
-                Item::Role { .. } => false,
-            };
-        }
-        if after.is_empty() && !before.is_empty() { Err(Condition::Conflict.into()) } else { Ok(()) }
-    }
-
-    pub(super) fn fits(&self, items: &[Item], env: &Env<'_>) -> Result<(), StanzaError> {
-        let new = |item: &&Item| match item {
-            Item::Affiliation { user, affiliation, .. } => {
-                *affiliation != Affiliation::None && !self.affiliations.contains_key(user)
-            }
-            Item::Role { .. } => false,
-        };
-        let count = self.affiliations.len() + items.iter().filter(new).count();
-        if count > env.options.limits.room_affiliations_max && items.iter().any(|item| new(&item)) {
-            return Err(Condition::ResourceConstraint.into());
-        }
-        Ok(())
-    }
-
     /// Does what was judged and is durable. Those who are removed hear of it first, then whoever asked, then everybody
     /// else (§8.2).
     pub(super) fn do_items(&mut self, items: Vec<Item>, iq: &Stanza, env: &Env<'_>, out: &mut Out<Self>) {
@@ -295,8 +189,8 @@ impl Room {
             self.do_item(item, actor.as_ref(), iq, env, &mut news, out);
         }
         out.route(iq.result(None));
-        for News { who, notice, gone } in news {
-            self.tell_of_change(&who, &notice, gone, out);
+        for change in news {
+            self.tell_of_change(&change, out);
         }
         self.end_if_deserted(out);
     }
@@ -394,13 +288,14 @@ impl Room {
         out: &mut Out<Self>,
     ) {
         let gone = role == Role::None;
+        let sees = !self.sees_jids(who.role) && self.sees_jids(role);
         (who.affiliation, who.role) = (affiliation, role);
         if gone {
             self.remove(&who, &notice, out);
         } else {
             self.commit(Change::Standing(who.nick().to_owned(), affiliation, role), out);
         }
-        news.push(News { who, notice, gone });
+        news.push(News { who, notice, gone, sees });
     }
 
     /// Gives an occupant what it is now, and tells everybody.
@@ -413,17 +308,22 @@ impl Room {
     ) {
         let mut news = Vec::new();
         self.restand(who.clone(), affiliation, role, Notice::default(), &mut news, out);
-        for News { who, notice, gone } in news {
-            self.tell_of_change(&who, &notice, gone, out);
+        for change in news {
+            self.tell_of_change(&change, out);
         }
     }
 
-    fn tell_of_change(&self, who: &Occupant, notice: &Notice, gone: bool, out: &mut Out<Self>) {
-        if gone {
-            return self.tell(who, &super::broadcast::unavailable(), notice, Audience::Others, out);
+    fn tell_of_change(&self, news: &News, out: &mut Out<Self>) {
+        let News { who, notice, gone, sees } = news;
+        if *gone {
+            return self.tell(who, &unavailable(), notice, Audience::Others, out);
         }
         self.tell(who, &who.shown().presence, notice, Audience::Others, out);
         self.tell(who, &who.shown().presence, notice, Audience::Own, out);
+        // A moderator knows whom it moderates (§8).
+        for seat in who.seats.iter().filter(|_| *sees) {
+            self.tell_of_others(who, &seat.jid, out);
+        }
     }
 }
 
@@ -433,9 +333,4 @@ fn occupant_item(who: &Occupant) -> Element {
         .with("role", who.role.name())
         .with("nick", who.nick())
         .with("jid", who.shown().jid.as_str())
-}
-
-/// Whether a JID is nothing but the domain of a user.
-fn is_domain_of(domain: &BareJid, user: &BareJid) -> bool {
-    domain.node().is_none() && domain.domain() == user.domain()
 }

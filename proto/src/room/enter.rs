@@ -61,6 +61,7 @@ impl Room {
             self.commit(Change::Created { config: Config::initial(&env.options.limits), locked }, out);
             let owner = Entry { affiliation: Affiliation::Owner, ..Entry::default() };
             self.commit(Change::Affiliation(user.clone(), Some(owner)), out);
+            self.relist(false, out);
             notice.own_codes.push(201);
         }
         let presence = reflected(stanza);

@@ -18,7 +18,8 @@ const WAITING_MAX: usize = 64;
 /// Entries of the log read on loading, whatever the room is configured for.
 const LOADED_MAX: usize = 1_000;
 
-/// An entry of the directory of rooms ([`collection::ROOMS`], one field per persistent room), as JSON.
+/// An entry of the directory of rooms ([`collection::ROOMS`]), as JSON: every persistent room, and every temporary one
+/// that is public, has one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Listing {
@@ -48,6 +49,8 @@ pub(super) struct Writing {
     waiting: VecDeque<Stanza>,
     /// The document in the store is older than the subject.
     stale: bool,
+    /// The directory knows a temporary room that died with its node.
+    listed_dead: bool,
 }
 
 impl Listing {
@@ -80,12 +83,15 @@ pub(super) fn queries(address: &jid::BareJid) -> Vec<Query> {
         Query::Document(key(collection::ROOM)),
         Query::Map(key(collection::AFFILIATIONS)),
         Query::Page(key(collection::HISTORY), page),
+        Query::Field(directory(address), address.to_string()),
     ]
 }
 
 impl Room {
     /// Takes over what the store knows. Without a document there is no room, whatever else lies there.
     pub(super) fn restore(&mut self, replies: Vec<Reply>) {
+        self.writing.listed_dead =
+            matches!(replies.as_slice(), [Reply::Document(None), .., Reply::Document(Some(_))]);
         let mut replies = replies.into_iter();
         let Some(Reply::Document(Some(bytes))) = replies.next() else { return };
         let Ok(document) = serde_json::from_slice::<Document>(&bytes) else {
@@ -144,7 +150,7 @@ impl Room {
         out.store(writes, |room, reply, _, _| {
             room.writing.pending = room.writing.pending.saturating_sub(1);
             if let Err(error) = reply {
-                tracing::warn!(room = %room.address, %error, "the recent past of the room is not stored");
+                tracing::warn!(room = %room.address, %error, "this of the room is not stored");
             }
         });
     }
@@ -225,19 +231,45 @@ impl Room {
             Write::Remove(key(collection::ROOM)),
             Write::Remove(key(collection::AFFILIATIONS)),
             Write::Remove(key(collection::HISTORY)),
-            Write::RemoveField(self.directory(), self.address.to_string()),
+            self.unlisting(),
         ]
     }
 
     /// The write of the room's line in the directory.
     pub(super) fn listing(&self, config: &Config) -> Write {
         let listing = Listing { name: config.name.clone(), public: config.public };
-        Write::SetField(self.directory(), self.address.to_string(), listing.to_json())
+        Write::SetField(directory(&self.address), self.address.to_string(), listing.to_json())
     }
 
-    fn directory(&self) -> Key {
-        Key::new(collection::ROOMS, self.address.domain().as_str())
+    /// The write that removes it from there.
+    pub(super) fn unlisting(&self) -> Write {
+        Write::RemoveField(directory(&self.address), self.address.to_string())
     }
+
+    /// A temporary room is in the directory as long as it is public and open.
+    pub(super) fn relist(&mut self, was_listed: bool, out: &mut Out<Self>) {
+        match (was_listed, self.is_listed()) {
+            (_, true) => self.write_behind(vec![self.listing(&self.config)], out),
+            (true, false) => self.write_behind(vec![self.unlisting()], out),
+            (false, false) => {}
+        }
+    }
+
+    /// Whether a temporary room is in the directory.
+    pub(super) fn is_listed(&self) -> bool {
+        self.exists && !self.locked && !self.config.persistent && self.config.public
+    }
+
+    /// Nobody is to find a room that died with its node.
+    pub(super) fn unlist_the_dead(&mut self, out: &mut Out<Self>) {
+        if std::mem::take(&mut self.writing.listed_dead) {
+            self.write_behind(vec![self.unlisting()], out);
+        }
+    }
+}
+
+fn directory(address: &jid::BareJid) -> Key {
+    Key::new(collection::ROOMS, address.domain().as_str())
 }
 
 fn affiliations(fields: Vec<(String, Vec<u8>)>) -> Affiliations {

@@ -68,12 +68,19 @@ impl Room {
         }
     }
 
+    /// The room is gone. What the store had of a persistent one has been removed before.
+    pub(super) fn destroyed(&mut self, out: &mut Out<Self>) {
+        let was_listed = self.is_listed();
+        self.commit(Change::Destroyed, out);
+        self.relist(was_listed, out);
+    }
+
     /// A temporary room ends with its last occupant (§7.14).
     pub(super) fn end_if_deserted(&mut self, out: &mut Out<Self>) {
         // What is being written may make it persistent.
         let may_end = self.exists && self.occupants.is_empty() && !self.writing.is_busy();
         if may_end && (self.locked || !self.config.persistent) {
-            self.commit(Change::Destroyed, out);
+            self.destroyed(out);
         }
     }
 }

@@ -8,6 +8,7 @@ mod disco;
 mod enter;
 pub mod history;
 mod invite;
+mod judge;
 mod keep;
 mod leave;
 mod message;
@@ -170,6 +171,7 @@ impl Machine for Room {
 impl Room {
     /// Takes a stanza, now or when the store has answered.
     fn take(&mut self, stanza: Stanza, env: &Env<'_>, out: &mut Out<Self>) {
+        self.unlist_the_dead(out);
         match stanza.kind {
             Kind::Presence(kind) => self.presence(kind, stanza, env, out),
             Kind::Message(kind) => self.message(kind, stanza, env, out),

@@ -138,9 +138,14 @@ impl Room {
     /// Makes the new configuration true. `last_id` is the newest message that has been written with it.
     fn reconfigure(&mut self, config: Config, last_id: u64, out: &mut Out<Self>) {
         let old = self.config.clone();
-        let was_locked = self.locked;
+        let (was_locked, was_listed) = (self.locked, self.is_listed());
         self.commit(Change::Configured(config), out);
         self.trim(out);
+        let says_the_same = was_listed && self.is_listed() && old.name == self.config.name;
+        // A persistent room's line was written with the rest.
+        if !self.config.persistent && !says_the_same {
+            self.relist(was_listed, out);
+        }
         if self.config.persistent && !old.persistent {
             let late = self.history.iter().filter(|past| past.id > last_id);
             let writes: Vec<_> =
@@ -187,7 +192,7 @@ impl Room {
                 let occupant = Occupant { affiliation: Affiliation::None, ..occupant.clone() };
                 room.tell(&occupant, &unavailable(), &notice, Audience::Own, out);
             }
-            room.commit(Change::Destroyed, out);
+            room.destroyed(out);
             out.route(iq.result(None));
         });
     }

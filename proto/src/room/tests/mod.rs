@@ -6,6 +6,7 @@ mod asking;
 mod configuring;
 mod entering;
 mod leaving;
+mod scaling;
 mod storing;
 mod talking;
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::room::Listing;
-use crate::store::collection;
+use crate::store::{Key, Query, Reply, Write, collection};
 
 const PERSISTENT: (&str, &str) = ("muc#roomconfig_persistentroom", "1");
 
@@ -106,6 +106,77 @@ fn a_subject_set_during_a_change_is_not_lost() {
     assert!(
         scene.asks(HAG, "get", "<query xmlns='http://jabber.org/protocol/disco#info'/>").contains("Cave")
     );
+}
+
+#[test]
+fn public_rooms_are_listed_as_long_as_they_are_there() {
+    let mut scene = Scene::default();
+    let key = Key::new(collection::ROOMS, "conference.montague.lit");
+    let listed = |scene: &Scene| match scene.world.store.ask(&Query::Field(key.clone(), ROOM.into())).unwrap()
+    {
+        Reply::Document(json) => json.map(|json| Listing::from_json(&json)),
+        other => panic!("{other:?}"),
+    };
+    let listing = |name: &str, public| Some(Listing { name: name.into(), public });
+    scene.enter(CRONE, "first");
+    assert_eq!(listed(&scene), None, "not while it is locked");
+    let mut configures = |field: &str, value: &str, expected: Option<Listing>| {
+        assert_eq!(scene.configures(CRONE, &[(field, value)]), "result q");
+        assert_eq!(listed(&scene), expected, "{field} {value}");
+    };
+    configures("muc#roomconfig_roomname", "Cave", listing("Cave", true));
+    configures("muc#roomconfig_roomname", "Heath", listing("Heath", true));
+    configures("muc#roomconfig_publicroom", "0", None);
+    configures("muc#roomconfig_persistentroom", "1", listing("Heath", false));
+    configures("muc#roomconfig_publicroom", "1", listing("Heath", true));
+    configures("muc#roomconfig_persistentroom", "0", listing("Heath", true));
+    leave(&mut scene);
+    assert_eq!(listed(&scene), None);
+}
+
+#[test]
+fn a_room_that_died_with_its_node_is_listed_until_somebody_asks() {
+    let mut scene = Scene::default();
+    let key = Key::new(collection::ROOMS, "conference.montague.lit");
+    let listing = Listing { name: "Cave".into(), public: true }.to_json();
+    scene.world.store.write(&[Write::SetField(key.clone(), ROOM.into(), listing)]).unwrap();
+    let info = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
+    assert_eq!(scene.asks(HAG, "get", info), "iq error item-not-found");
+    assert_eq!(scene.world.store.ask(&Query::Count(key)), Ok(Reply::Count(0)));
+}
+
+#[test]
+fn nothing_is_confirmed_while_the_store_is_away() {
+    let mut scene = Scene::open(&[PERSISTENT]);
+    scene.enter(HAG, "third");
+    scene.world.store.away = true;
+    let owner = "<item affiliation='owner' jid='hag66@shakespeare.lit'/>";
+    assert_eq!(scene.sets(CRONE, owner), "iq error resource-constraint");
+    assert_eq!(
+        scene.configures(CRONE, &[("muc#roomconfig_roomname", "Cave")]),
+        "iq error resource-constraint"
+    );
+    assert_eq!(scene.hears(HAG), [""; 0], "and nothing has changed");
+    assert_eq!(scene.sets(CRONE, "<item nick='third' role='visitor'/>"), "result q", "roles need no store");
+    scene.says(CRONE, "<message to='{room}' type='groupchat'><subject>Fire</subject></message>");
+    assert_eq!(scene.hears(HAG).last().unwrap(), "first sets \"Fire\"");
+    scene.world.store.away = false;
+    assert_eq!(scene.sets(CRONE, owner), "result q");
+    scene.says(HAG, "<presence to='{room}/third' type='unavailable'/>");
+    leave(&mut scene);
+    scene.says(HAG, &join("third"));
+    assert_eq!(scene.hears(HAG)[1..], ["first sets \"Fire\" (delayed)"], "the next write brought it along");
+}
+
+#[test]
+fn the_log_in_the_store_is_bounded() {
+    let mut scene = Scene::open(&[PERSISTENT, ("muc#maxhistoryfetch", "5")]);
+    for _ in 0..100 {
+        scene.says(CRONE, "<message to='{room}' type='groupchat'><body>x</body></message>");
+    }
+    let key = Key::new(collection::HISTORY, ROOM);
+    let Ok(Reply::Count(count)) = scene.world.store.ask(&Query::Count(key)) else { panic!() };
+    assert!((5..=5 + 16).contains(&count), "{count}");
 }
 
 #[test]
