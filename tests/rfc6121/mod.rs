@@ -1,0 +1,3 @@
+//! Instant messaging and presence (RFC 6121).
+
+mod messages;

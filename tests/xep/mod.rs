@@ -1,0 +1,3 @@
+//! Extensions, one file each.
+
+mod carbons;
