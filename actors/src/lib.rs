@@ -5,6 +5,7 @@ pub mod storage;
 mod inbox;
 mod keys;
 mod listener;
+mod logs;
 mod mail;
 mod metrics;
 mod moves;

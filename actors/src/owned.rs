@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 use jid::BareJid;
-use muster_cluster::Role;
+use muster_cluster::{Lsn, Role};
 use muster_proto::machine::{Effect, Machine, Out, SocketId, Then, ToSocket};
 use muster_proto::stanza::{Condition, Stanza};
 use muster_proto::store::{Reply, StoreError};
 
 use crate::keys;
+use crate::logs;
 use crate::mail::{Letter, Mail};
 use crate::office::Office;
 use crate::storage::{Batch, Fence};
@@ -74,6 +75,8 @@ pub struct Owner<M: Owned> {
     address: BareJid,
     slot: u16,
     state: State<M>,
+    /// Effects whose changes are not committed yet.
+    held: VecDeque<(Lsn, Vec<Effect<M>>)>,
     /// Questions to the store that are open.
     asked: usize,
     /// The slot's new owner, when it is to leave.
@@ -91,7 +94,7 @@ impl<M: Owned> Owner<M> {
     /// One that loads its machine from the store, or takes it from a former owner.
     pub fn new(world: Arc<World>, address: BareJid, slot: u16, machine: Option<Box<M>>) -> Self {
         let state = machine.map_or_else(|| State::Loading(VecDeque::new()), State::Ready);
-        Self { world, address, slot, state, asked: 0, leaving: None, lingering: false }
+        Self { world, address, slot, state, held: VecDeque::new(), asked: 0, leaving: None, lingering: false }
     }
 
     fn loaded(&mut self, replies: Result<Vec<Reply>, StoreError>, ctx: &mut Context<Self>) {
@@ -175,12 +178,23 @@ impl<M: Owned> Owner<M> {
         let world = self.world.clone();
         let env = world.env();
         let stepped = world.warden.guard(self.address.as_str(), || step(machine, &env, &mut out)).is_ok();
+        let lsn = logs::append(M::ROLE, self.slot, self.world.epoch(), out.changes.len());
         if stepped {
-            for effect in out.effects {
+            self.held.push_back((lsn, out.effects));
+            self.release(ctx);
+        }
+        stepped
+    }
+
+    /// Performs the effects whose changes are committed, in order.
+    fn release(&mut self, ctx: &mut Context<Self>) {
+        while let Some((_, effects)) =
+            self.held.pop_front_if(|(lsn, _)| logs::is_committed(M::ROLE, self.slot, *lsn))
+        {
+            for effect in effects {
                 self.perform(effect, ctx);
             }
         }
-        stepped
     }
 
     fn perform(&mut self, effect: Effect<M>, ctx: &mut Context<Self>) {
@@ -235,7 +249,7 @@ impl<M: Owned> Owner<M> {
     /// After a step: leaves if it must, goes away if there is nothing to keep.
     fn settle(&mut self, ctx: &mut Context<Self>) {
         let State::Ready(machine) = &self.state else { return };
-        if self.asked > 0 {
+        if self.asked > 0 || !self.held.is_empty() {
             return;
         }
         if let Some(to) = self.leaving {
@@ -261,6 +275,7 @@ impl<M: Owned> Owner<M> {
 
     fn leave(&mut self, to: u64, ctx: &mut Context<Self>) {
         let State::Ready(machine) = std::mem::replace(&mut self.state, State::Gone) else { return };
+        logs::forget(M::ROLE, self.slot);
         let given = if machine.is_idle() { Ok(()) } else { machine.give(&self.world, to) };
         match given {
             Ok(()) => {
