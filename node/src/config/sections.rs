@@ -51,6 +51,10 @@ pub enum Role {
     Edge,
     /// Holds sessions and rooms.
     Core,
+    /// Holds sessions.
+    Sessions,
+    /// Holds rooms.
+    Rooms,
 }
 
 /// One domain (virtual host).
@@ -215,15 +219,15 @@ pub struct Cluster {
 }
 
 /// What one address or account may try on a node.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Guards {
-    /// Connections of one address at once.
-    pub connections_per_address_max: u32,
-    /// Log-in attempts of one address in a minute.
-    pub log_ins_per_address_minute_max: u32,
-    /// Failed log-in attempts at one account in a minute.
-    pub failures_per_account_minute_max: u32,
+    /// Connections from one address at once.
+    pub connections_per_address_max: usize,
+    /// Failed log-ins from one address in a minute.
+    pub failures_per_address_max: u32,
+    /// Failed log-ins to one account from one address in a minute.
+    pub failures_per_account_max: u32,
 }
 
 /// What is logged.
@@ -338,11 +342,7 @@ impl Default for Cluster {
 
 impl Default for Guards {
     fn default() -> Self {
-        Self {
-            connections_per_address_max: 500,
-            log_ins_per_address_minute_max: 600,
-            failures_per_account_minute_max: 20,
-        }
+        Self { connections_per_address_max: 500, failures_per_address_max: 60, failures_per_account_max: 10 }
     }
 }
 

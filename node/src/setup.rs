@@ -1,0 +1,142 @@
+//! What the actors need, made of the configuration.
+
+use muster_actors::storage::{self, RedisConfig, SqliteConfig};
+use muster_cluster::{Endpoint, Network, NodeId, NodeIdError, Roles, Secret, TlsMaterial};
+use openssl::hash::{MessageDigest, hash};
+
+use crate::config::{Config, Kind, Role, SecretError, Storage, StoreKind, read_secret};
+use crate::stand_in::Setup;
+
+/// Why the configuration cannot be acted on: it changed since it was checked.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// node.id.
+    #[error("node.id: {0}")]
+    NodeId(#[from] NodeIdError),
+    /// A file that holds a secret.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// Another file.
+    #[error("{path} cannot be read: {error}", path = path.display())]
+    Unreadable {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// The operating system gave no randomness.
+    #[error("no randomness: {0}")]
+    Random(#[from] openssl::error::ErrorStack),
+}
+
+/// Reads what is still in files.
+///
+/// # Errors
+/// One of them cannot be read.
+pub fn setup(config: &Config) -> Result<Setup, SetupError> {
+    let mut options = config.options.clone();
+    options.sasl_secret = sasl_secret(config)?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(Setup {
+        options,
+        arbiters: if config.node.arbiters == 0 { cores } else { config.node.arbiters },
+        storage: storage(&config.storage),
+        cluster: cluster(config)?,
+        guards: config.guards.clone(),
+        log_jids: config.log.jids,
+        more_features: Vec::new(),
+    })
+}
+
+/// The store's settings.
+pub fn storage(storage: &Storage) -> storage::Config {
+    match storage.kind {
+        StoreKind::Sqlite => storage::Config::Sqlite(SqliteConfig {
+            path: storage.path.clone(),
+            synchronous: storage.synchronous,
+        }),
+        StoreKind::Redis => storage::Config::Redis(RedisConfig {
+            addresses: storage.addresses.clone(),
+            topology: storage.topology,
+            sentinel_master: storage.sentinel_master.clone(),
+            database: storage.database,
+            username: storage.username.clone(),
+            password_file: storage.password_file.clone(),
+            sentinel_password_file: storage.sentinel_password_file.clone(),
+            tls: storage.tls,
+            replicas_min: storage.replicas_min,
+            timeout_ms: storage.timeout_ms,
+        }),
+    }
+}
+
+fn cluster(config: &Config) -> Result<muster_cluster::Config, SetupError> {
+    let node = &config.node;
+    let roles = node.roles.iter().fold(Roles::empty(), |roles, role| {
+        roles
+            | match role {
+                Role::Edge => Roles::EDGE,
+                Role::Core => Roles::CORE,
+                Role::Sessions => Roles::SESSIONS,
+                Role::Rooms => Roles::ROOMS,
+            }
+    });
+    Ok(muster_cluster::Config {
+        zone: node.zone.clone(),
+        roles,
+        weight: node.weight,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        network: network(config)?,
+        ..muster_cluster::Config::alone(NodeId::new(&node.id)?)
+    })
+}
+
+fn network(config: &Config) -> Result<Option<Network>, SetupError> {
+    let of = |kind| config.listeners(kind).next().map(|listener| listener.address);
+    let (Some(link), Some(gossip)) = (of(Kind::Link), of(Kind::Gossip)) else { return Ok(None) };
+    let cluster = &config.cluster;
+    let (Some(ca), Some(certificate), Some(key), Some(key_file)) =
+        (&cluster.ca, &cluster.certificate, &cluster.key, &cluster.key_file)
+    else {
+        return Ok(None);
+    };
+    let read = |path: &std::path::PathBuf| {
+        std::fs::read(path).map_err(|error| SetupError::Unreadable { path: path.clone(), error })
+    };
+    let endpoint = |bind: std::net::SocketAddr| Endpoint {
+        bind,
+        advertise: cluster.advertise.map(|address| (address, bind.port()).into()),
+    };
+    Ok(Some(Network {
+        cluster_id: cluster.name.clone(),
+        gossip: endpoint(gossip),
+        link: endpoint(link),
+        seeds: cluster.seeds.clone(),
+        gossip_key: Secret(trimmed(read_secret(key_file)?)),
+        tls: TlsMaterial { ca: read(ca)?, chain: read(certificate)?, key: Secret(read_secret(key)?) },
+    }))
+}
+
+/// The same on every node, or unknown accounts would be known by salts that differ.
+fn sasl_secret(config: &Config) -> Result<[u8; 32], SetupError> {
+    let file = config.auth.secret_file.as_ref().or(config.cluster.key_file.as_ref());
+    let mut secret = [0; 32];
+    match file {
+        Some(file) => {
+            let mut text = b"muster sasl ".to_vec();
+            text.extend(trimmed(read_secret(file)?));
+            secret.copy_from_slice(&hash(MessageDigest::sha256(), &text)?);
+        }
+        // A node alone that nobody gave a secret: salts of unknown accounts change when it restarts.
+        None => openssl::rand::rand_priv_bytes(&mut secret)?,
+    }
+    Ok(secret)
+}
+
+/// A file written by hand ends with a line end that is no part of the secret.
+fn trimmed(mut secret: Vec<u8>) -> Vec<u8> {
+    while secret.last().is_some_and(|byte| b"\r\n".contains(byte)) {
+        secret.pop();
+    }
+    secret
+}
