@@ -1,9 +1,21 @@
 //! One node: its configuration, its listeners, its metrics and its command line.
 
+pub mod admin;
+pub mod cli;
 pub mod config;
+mod drain;
+pub mod error;
+mod http;
+mod life;
 pub mod listen;
 pub mod log;
 pub mod metrics;
+mod running;
 pub mod setup;
-mod stand_in;
+mod shared;
 pub mod tls;
+pub mod users;
+
+pub use config::Config;
+pub use error::StartError;
+pub use running::{Command, Node, Running};

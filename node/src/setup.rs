@@ -1,11 +1,11 @@
 //! What the actors need, made of the configuration.
 
+use muster_actors::Setup;
 use muster_actors::storage::{self, RedisConfig, SqliteConfig};
 use muster_cluster::{Endpoint, Network, NodeId, NodeIdError, Roles, Secret, TlsMaterial};
 use openssl::hash::{MessageDigest, hash};
 
 use crate::config::{Config, Kind, Role, SecretError, Storage, StoreKind, read_secret};
-use crate::stand_in::Setup;
 
 /// Why the configuration cannot be acted on: it changed since it was checked.
 #[derive(Debug, thiserror::Error)]

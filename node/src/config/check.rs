@@ -306,9 +306,6 @@ fn numbers(sections: &Sections, faults: &mut Faults) {
     if sections.tls.reload_seconds == 0 {
         faults.at("tls.reload_seconds", "must not be 0", "60 is the default");
     }
-    if sections.auth.scram_iterations < 4096 {
-        faults.at("auth.scram_iterations", "is too small", "4096 is the least that RFC 7677 §4 allows");
-    }
     if sections.log.level.parse::<tracing_subscriber::filter::Targets>().is_err() {
         let fix = "for example \"info\", or \"info,muster_cluster=debug\"";
         faults.at("log.level", format!("{:?} is not a level", sections.log.level), fix);

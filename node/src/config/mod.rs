@@ -17,10 +17,11 @@ use std::path::{Path, PathBuf};
 pub use fault::{ConfigError, Fault};
 pub use secret::{SecretError, read_secret};
 pub use sections::{
-    Auth, Cluster, Domain, Guards, Kind, Listener, ListenerTls, Log, LogFormat, Metrics, Node, Role, Storage,
+    Auth, Cluster, Domain, Kind, Listener, ListenerTls, Log, LogFormat, Metrics, Node, Role, Storage,
     StoreKind, Tls, TlsVersion,
 };
 
+use muster_actors::Guards;
 use muster_proto::options::{Limits, Options};
 
 /// Everything that the administrator decides, checked.

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use muster_actors::Guards;
 use muster_actors::storage::{RedisConfig, Synchronous, Topology};
 use muster_proto::options::Limits;
 use serde::{Deserialize, Serialize};
@@ -147,11 +148,9 @@ pub enum TlsVersion {
 }
 
 /// How users prove who they are.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Auth {
-    /// Iterations of the SCRAM keys of passwords that are set from now on.
-    pub scram_iterations: u32,
     /// File of at least 16 bytes that makes unknown accounts look like known ones, the same on every node.
     pub secret_file: Option<PathBuf>,
 }
@@ -216,18 +215,6 @@ pub struct Cluster {
     pub seeds: Vec<String>,
     /// The address that others reach this node at; that of its listeners if absent.
     pub advertise: Option<IpAddr>,
-}
-
-/// What one address or account may try on a node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Guards {
-    /// Connections from one address at once.
-    pub connections_per_address_max: usize,
-    /// Failed log-ins from one address in a minute.
-    pub failures_per_address_max: u32,
-    /// Failed log-ins to one account from one address in a minute.
-    pub failures_per_account_max: u32,
 }
 
 /// What is logged.
@@ -299,12 +286,6 @@ impl Default for Tls {
     }
 }
 
-impl Default for Auth {
-    fn default() -> Self {
-        Self { scram_iterations: 4096, secret_file: None }
-    }
-}
-
 impl Default for Storage {
     fn default() -> Self {
         let redis = RedisConfig::default();
@@ -337,12 +318,6 @@ impl Default for Cluster {
             seeds: Vec::new(),
             advertise: None,
         }
-    }
-}
-
-impl Default for Guards {
-    fn default() -> Self {
-        Self { connections_per_address_max: 500, failures_per_address_max: 60, failures_per_account_max: 10 }
     }
 }
 

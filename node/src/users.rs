@@ -1,0 +1,215 @@
+//! Accounts as an administrator names them: text in, checked against the domains of the configuration, into the store.
+
+use std::sync::Arc;
+
+use jid::BareJid;
+use muster_actors::storage::{Batch, Storage};
+use muster_proto::sasl::{Credentials, ITERATIONS};
+use muster_proto::store::{Key, Query, Reply, StoreError, Write, collection};
+
+/// Accounts derived and written at once by an import.
+const CHUNK: usize = 512;
+
+/// Why something was not done to an account.
+#[derive(Debug, thiserror::Error)]
+pub enum UserError {
+    /// It is no account's address.
+    #[error("{0:?} is not the address of an account, such as romeo@example.org{1}")]
+    Jid(String, String),
+    /// It is not of a domain of ours.
+    #[error("{0:?} is not a domain of this server: add it as a [[domain]]")]
+    Domain(String),
+    /// A line of a file is not `JID password`.
+    #[error("line {0} is not an address, a space and a password")]
+    Line(usize),
+    /// It is there already.
+    #[error("{0} exists already; `muster user password` gives it another password")]
+    Exists(BareJid),
+    /// It is not there.
+    #[error("{0} does not exist")]
+    Unknown(BareJid),
+    /// The password cannot be used.
+    #[error("the password of {0} cannot be used: {1}")]
+    Password(BareJid, String),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The accounts of some domains.
+pub struct Users {
+    /// Where they are.
+    pub storage: Arc<dyn Storage>,
+    /// Which domains.
+    pub domains: Vec<String>,
+}
+
+impl Users {
+    /// All of them, sorted.
+    ///
+    /// # Errors
+    /// The store cannot be asked.
+    pub async fn list(&self) -> Result<Vec<String>, UserError> {
+        let mut all = Vec::new();
+        for domain in &self.domains {
+            if let Reply::Map(fields) = self.storage.query(Query::Map(accounts_of(domain))).await? {
+                all.extend(fields.into_iter().map(|(jid, _)| jid));
+            }
+        }
+        all.sort();
+        Ok(all)
+    }
+
+    /// Adds one.
+    ///
+    /// # Errors
+    /// It exists, or its address or password cannot be used.
+    pub async fn add(&self, jid: &str, password: &str) -> Result<BareJid, UserError> {
+        let jid = self.account(jid)?;
+        if self.exists(&jid).await? {
+            return Err(UserError::Exists(jid));
+        }
+        self.put(vec![(jid.clone(), password.to_owned())]).await?;
+        Ok(jid)
+    }
+
+    /// Gives one another password.
+    ///
+    /// # Errors
+    /// It does not exist, or the password cannot be used.
+    pub async fn set_password(&self, jid: &str, password: &str) -> Result<BareJid, UserError> {
+        let jid = self.existing(jid).await?;
+        self.put(vec![(jid.clone(), password.to_owned())]).await?;
+        Ok(jid)
+    }
+
+    /// Removes one, with all that is stored of it.
+    ///
+    /// # Errors
+    /// It does not exist.
+    pub async fn remove(&self, jid: &str) -> Result<BareJid, UserError> {
+        let jid = self.existing(jid).await?;
+        let own = [
+            collection::CREDENTIALS,
+            collection::ROSTER,
+            collection::ROSTER_META,
+            collection::REQUESTS,
+            collection::OFFLINE,
+            collection::VCARD,
+        ];
+        let mut writes: Vec<_> =
+            own.iter().map(|name| Write::Remove(Key::new(name, jid.to_string()))).collect();
+        writes.push(Write::RemoveField(accounts_of(jid.domain().as_str()), jid.to_string()));
+        self.storage.write(Batch::unfenced(writes)).await?;
+        Ok(jid)
+    }
+
+    /// Adds many; those that exist get the password of the list. Returns how many.
+    ///
+    /// # Errors
+    /// One of them cannot be used; those before it may have been added.
+    pub async fn import(&self, accounts: Vec<(String, String)>) -> Result<usize, UserError> {
+        let parsed = accounts.into_iter().map(|(jid, password)| Ok((self.account(&jid)?, password)));
+        let parsed = parsed.collect::<Result<Vec<_>, UserError>>()?;
+        for chunk in parsed.chunks(CHUNK) {
+            self.put(chunk.to_vec()).await?;
+        }
+        Ok(parsed.len())
+    }
+
+    async fn existing(&self, jid: &str) -> Result<BareJid, UserError> {
+        let jid = self.account(jid)?;
+        if self.exists(&jid).await? { Ok(jid) } else { Err(UserError::Unknown(jid)) }
+    }
+
+    async fn exists(&self, jid: &BareJid) -> Result<bool, UserError> {
+        let query = Query::Document(Key::new(collection::CREDENTIALS, jid.to_string()));
+        Ok(matches!(self.storage.query(query).await?, Reply::Document(Some(_))))
+    }
+
+    async fn put(&self, accounts: Vec<(BareJid, String)>) -> Result<(), UserError> {
+        let derived = tokio::task::spawn_blocking(move || {
+            let each = accounts.into_iter().map(|(jid, password)| keys(&jid, &password));
+            each.collect::<Result<Vec<_>, _>>()
+        });
+        let writes = match derived.await {
+            Ok(writes) => writes?,
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        };
+        self.storage.write(Batch::unfenced(writes.into_iter().flatten().collect())).await?;
+        Ok(())
+    }
+
+    fn account(&self, text: &str) -> Result<BareJid, UserError> {
+        let jid =
+            BareJid::new(text).map_err(|error| UserError::Jid(text.to_owned(), format!(" ({error})")))?;
+        if jid.node().is_none() {
+            return Err(UserError::Jid(text.to_owned(), String::new()));
+        }
+        match self.domains.iter().any(|domain| domain == jid.domain().as_str()) {
+            true => Ok(jid),
+            false => Err(UserError::Domain(jid.domain().to_string())),
+        }
+    }
+}
+
+fn accounts_of(domain: &str) -> Key {
+    Key::new(collection::ACCOUNTS, domain)
+}
+
+fn keys(jid: &BareJid, password: &str) -> Result<[Write; 2], UserError> {
+    let refused = |error: String| UserError::Password(jid.clone(), error);
+    let credentials = Credentials::derive(password, rand::random(), ITERATIONS)
+        .map_err(|error| refused(error.to_string()))?;
+    let json = serde_json::to_vec(&credentials).map_err(|error| refused(error.to_string()))?;
+    Ok([
+        Write::Put(Key::new(collection::CREDENTIALS, jid.to_string()), json),
+        Write::SetField(accounts_of(jid.domain().as_str()), jid.to_string(), Vec::new()),
+    ])
+}
+
+/// Reads a file of accounts: on each line an address, a space or tab, and the password, which may itself hold spaces.
+///
+/// # Errors
+/// A line without a password.
+pub fn lines(text: &str) -> Result<Vec<(String, String)>, UserError> {
+    let numbered =
+        text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
+    numbered
+        .map(|(index, line)| match line.split_once([' ', '\t']) {
+            Some((jid, password)) if !password.is_empty() => Ok((jid.to_owned(), password.to_owned())),
+            _ => Err(UserError::Line(index + 1)),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_actors::storage::Memory;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn accounts_come_and_go() {
+        let users = Users { storage: Arc::new(Memory::default()), domains: vec!["capulet.lit".into()] };
+        users.add("Juliet@capulet.lit", "r0m30").await.unwrap();
+        assert!(matches!(users.add("juliet@capulet.lit", "x").await, Err(UserError::Exists(_))));
+        users
+            .import(lines("nurse@capulet.lit a b\n\n# no one\ntybalt@capulet.lit c\n").unwrap())
+            .await
+            .unwrap();
+        assert_eq!(
+            users.list().await.unwrap(),
+            ["juliet@capulet.lit", "nurse@capulet.lit", "tybalt@capulet.lit"]
+        );
+        users.remove("nurse@capulet.lit").await.unwrap();
+        assert!(matches!(users.set_password("nurse@capulet.lit", "x").await, Err(UserError::Unknown(_))));
+        assert!(matches!(users.add("romeo@montague.lit", "x").await, Err(UserError::Domain(_))));
+        assert!(matches!(users.add("capulet.lit", "x").await, Err(UserError::Jid(..))));
+    }
+
+    #[test]
+    fn a_line_without_a_password_is_named() {
+        assert!(matches!(lines("a@b c\nd@e\n"), Err(UserError::Line(2))));
+    }
+}
