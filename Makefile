@@ -1,3 +1,83 @@
-test:
-	cargo test --workspace
+# `make up` starts a cluster on this machine, `make test` runs every test. `make help` lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+NODES     ?= 3
+STORE     ?= sqlite
+DOMAIN    ?= localhost
+DIR       ?= var/up
+PORT      ?= 5222
+PLAINTEXT ?=
+DETACH    ?=
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+MUSTER := $(TARGET)/release/muster
+TOOLS  := $(TARGET)/tools
+SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
+# What is installed when it is missing: only on Debian and its kin, and only then.
+define need
+	@$(1) >/dev/null 2>&1 || { echo "installing $(2)"; $(SUDO) apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $(2) >/dev/null; } || \
+	  { echo "please install: $(2)" >&2; exit 1; }
+endef
+
+.PHONY: help
+help: ## Show this
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@echo "Variables of up: NODES=$(NODES) STORE=sqlite|redis DOMAIN=$(DOMAIN) DIR=$(DIR) PORT=$(PORT) PLAINTEXT=1 DETACH=1"
+
+.PHONY: needs
+needs:
+	$(call need,command -v cc && command -v pkg-config && pkg-config --exists openssl,build-essential pkg-config libssl-dev)
+	@command -v cargo >/dev/null || { echo "Rust is missing: see https://rustup.rs" >&2; exit 1; }
+
+.PHONY: needs-redis
+needs-redis:
+	$(call need,command -v redis-server,redis-server)
+
+.PHONY: build
+build: needs ## Build the release binary
+	cargo build --release --locked -p muster
+
+.PHONY: up
+up: build $(if $(filter redis,$(STORE)),needs-redis) ## Start a cluster with accounts romeo, juliet and admin; Ctrl-C stops it
+	@exec $(MUSTER) up --nodes $(NODES) --store $(STORE) --domain $(DOMAIN) --dir $(DIR) --port $(PORT) \
+	  $(if $(filter-out 0,$(PLAINTEXT)),--plaintext) $(if $(filter-out 0,$(DETACH)),--detach)
+
+.PHONY: down
+down: ## Stop what `make up DETACH=1` started in DIR
+	@exec $(MUSTER) down --dir $(DIR)
+
 .PHONY: test
+test: check needs-redis ## Run every test
+	cargo test --workspace --locked
+	@if [ -x tests/interop/run ]; then tests/interop/run; fi
+
+.PHONY: check
+check: needs manifests ## Look at everything without running it: format, lints, house rules, documentation, manifests
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo test -q -p muster-tests --locked --test tidy
+	RUSTDOCFLAGS="-D warnings" cargo doc -q --workspace --no-deps --document-private-items --locked
+
+.PHONY: fix
+fix: ## Repair what can be repaired: format and lints
+	cargo clippy --fix --allow-dirty --allow-staged --workspace --all-targets
+	cargo fmt --all
+
+KUBERNETES_VALIDATE := $(TOOLS)/kubernetes/bin/kubernetes-validate
+$(KUBERNETES_VALIDATE):
+	$(call need,python3 -c 'import venv$(,) ensurepip',python3 python3-venv)
+	@python3 -m venv $(TOOLS)/kubernetes
+	@$(TOOLS)/kubernetes/bin/pip install -q --disable-pip-version-check kubernetes-validate==1.34.1
+
+.PHONY: manifests
+manifests: $(KUBERNETES_VALIDATE)
+	@$(KUBERNETES_VALIDATE) --strict --quiet $(shell grep -lrE '^kind:' k8s --include='*.yaml' | xargs grep -LE '^kind: Kustomization' | sort)
+
+.PHONY: audit
+audit: ## Look for advisories, licences and bans (fetches the list of advisories)
+	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: cargo install --locked cargo-deny" >&2; exit 1; }
+	cargo deny check
+
+, := ,
