@@ -9,7 +9,7 @@ use super::config::Whois;
 use super::occupants::Occupant;
 use crate::machine::{Effect, Out};
 use crate::ns;
-use crate::stanza::{Kind, PresenceType, Stanza};
+use crate::stanza::{Kind, MessageType, PresenceType, Stanza, Trace};
 use crate::xml::{Build, el};
 
 /// What is said along with a presence.
@@ -121,8 +121,7 @@ impl Room {
             return;
         }
         let x = el("x", ns::MUC_USER).children_of(codes.iter().map(|code| status(*code)));
-        let message =
-            Stanza::message(crate::stanza::MessageType::Groupchat).with_from(self.address.clone()).with(&x);
+        let message = Stanza::message(MessageType::Groupchat).with_from(self.address.clone()).with(&x);
         deliver(message, self.occupants.receivers(), out);
     }
 
@@ -167,5 +166,19 @@ pub(super) fn deliver(stanza: Stanza, mut to: Vec<Jid>, out: &mut Out<Room>) {
         0 => {}
         1 => out.route(stanza.with_to(to.remove(0))),
         _ => out.effects.push(Effect::Fanout { stanza, to }),
+    }
+}
+
+/// What a stanza leads to is followed by its number, also what was said long before.
+pub(super) fn traced(trace: Trace, effects: &mut [Effect<Room>]) {
+    for effect in effects {
+        match effect {
+            Effect::Route(stanza) | Effect::Fanout { stanza, .. } => stanza.trace = trace,
+            Effect::Socket(..)
+            | Effect::Ask(..)
+            | Effect::Store(..)
+            | Effect::Derive(..)
+            | Effect::Order(..) => {}
+        }
     }
 }

@@ -8,7 +8,7 @@ use super::occupants::Occupant;
 use super::{Change, Room};
 use crate::machine::{Env, Machine, Out};
 use crate::ns;
-use crate::stanza::{Condition, MessageType, Stanza, StanzaError};
+use crate::stanza::{Condition, Facts, MessageType, Stanza, StanzaError};
 use crate::xml::{Build, el};
 
 /// Invitations in one message.
@@ -133,6 +133,9 @@ impl Room {
 
     /// An invitation came back: whom it was for does not exist (§7.8.2).
     pub(super) fn invitation_bounced(&mut self, stanza: &Stanza, out: &mut Out<Self>) {
+        if !stanza.facts.contains(Facts::MUC_USER) {
+            return;
+        }
         let invite =
             stanza.child("x", ns::MUC_USER).and_then(|x| x.get_child("invite", ns::MUC_USER).cloned());
         let inviter = invite.as_ref().and_then(|invite| FullJid::new(invite.attr("from")?).ok());

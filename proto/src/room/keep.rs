@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::affiliations::{Affiliations, Entry};
+use super::broadcast::traced;
 use super::config::Config;
 use super::history::History;
 use super::{Room, Subject};
@@ -134,10 +135,12 @@ impl Room {
         out.store(writes, move |room, reply, env, out| {
             room.writing.pending = room.writing.pending.saturating_sub(1);
             room.writing.busy = false;
+            let before = out.effects.len();
             match reply {
                 Ok(_) => then(room, &request, env, out),
                 Err(error) => out.refuse(&request, refusal(&error)),
             }
+            traced(request.trace, &mut out.effects[before..]);
             room.write_stale(out);
             room.go_on(env, out);
             room.end_if_deserted(out);

@@ -172,14 +172,16 @@ impl Room {
     /// Takes a stanza, now or when the store has answered.
     fn take(&mut self, stanza: Stanza, env: &Env<'_>, out: &mut Out<Self>) {
         self.unlist_the_dead(out);
+        let (trace, before) = (stanza.trace, out.effects.len());
         match stanza.kind {
             Kind::Presence(kind) => self.presence(kind, stanza, env, out),
             Kind::Message(kind) => self.message(kind, stanza, env, out),
             Kind::Iq(kind) if stanza.to.as_ref().is_some_and(|to| to.is_full()) => {
-                self.relay(kind, stanza, out)
+                self.relay(kind, stanza, out);
             }
             Kind::Iq(kind) => self.iq(kind, stanza, env, out),
         }
+        broadcast::traced(trace, &mut out.effects[before..]);
     }
 
     /// An IQ to the room itself (§17.3.1).

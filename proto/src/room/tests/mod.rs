@@ -9,6 +9,7 @@ mod leaving;
 mod scaling;
 mod storing;
 mod talking;
+mod together;
 
 use std::collections::BTreeMap;
 

@@ -4,16 +4,21 @@ use super::*;
 use crate::feature::Features;
 use crate::machine::{Effect, Env, Machine, Out, Timestamp};
 use crate::room::{Input, Room};
+use crate::stanza::Trace;
 
 const CROWD: usize = 500;
 
 /// A step of a room outside the world.
 fn step(room: &mut Room, xml: &str) -> Out<Room> {
+    take(room, crate::testing::stanza(xml))
+}
+
+fn take(room: &mut Room, stanza: Stanza) -> Out<Room> {
     let options = crate::testing::options();
     let features = Features::new(vec![]);
     let env = Env { now: Timestamp(1_700_000_000_000), random: 7, options: &options, features: &features };
     let mut out = Out::default();
-    room.handle(Input::Stanza(crate::testing::stanza(xml)), &env, &mut out);
+    room.handle(Input::Stanza(stanza), &env, &mut out);
     out
 }
 
@@ -82,4 +87,18 @@ fn a_snapshot_and_the_changes_after_it_make_the_same_room() {
         .changes,
         []
     );
+}
+
+#[test]
+fn what_a_stanza_leads_to_carries_its_number() {
+    let mut room = crowd();
+    let mut stanza =
+        crate::testing::stanza(&format!("<presence from='late@shakespeare.lit/r' to='{ROOM}/late'/>"));
+    stanza.trace = Trace(42);
+    for effect in take(&mut room, stanza).effects {
+        let (Effect::Route(stanza) | Effect::Fanout { stanza, .. }) = effect else {
+            panic!("another effect")
+        };
+        assert_eq!(stanza.trace.0, 42);
+    }
 }
