@@ -3,16 +3,24 @@
 //! It parses, negotiates TLS, log-in and resource, and then yields checked stanzas. It never fails to its caller: what
 //! goes wrong is written as a stream error, followed by [`Effect::Close`].
 
+mod bound;
 pub mod error;
+mod features;
+mod header;
+mod login;
+mod steps;
+#[cfg(test)]
+mod tests;
 
 use jid::{BareJid, FullJid};
 
 pub use error::{StreamCondition, StreamError};
 
 use crate::machine::Env;
-use crate::sasl::{Credentials, Derivation, Derived};
+use crate::sasl::{Credentials, Derivation, Derived, Exchange, Hash};
 use crate::stanza::{Stanza, StanzaError};
 use crate::store::StoreError;
+use crate::xml::reader::Reader;
 
 /// What a stream runs over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,43 +123,144 @@ pub enum Ending {
 /// One client's stream.
 #[derive(Debug)]
 pub struct Stream {
-    _channel: Channel,
-    _seed: [u8; 32],
+    channel: Channel,
+    chance: Chance,
+    /// Made anew for every stream that runs over the connection.
+    reader: Option<Reader>,
+    state: State,
+    /// Bytes that came while an answer was waited for.
+    pending: Vec<u8>,
+    /// Whether our header is written for the present stream.
+    greeted: bool,
+    /// The domain that the client talks to, once it has said so.
+    domain: Option<String>,
+    /// The language of stanzas that do not say theirs (RFC 6120 §8.1.5).
+    lang: Option<Box<str>>,
+    /// Failed log-ins.
+    failures: u32,
+    idle: Idle,
+}
+
+/// Where the stream stands. Each step consumes it, so nothing is half-done after an error.
+#[derive(Debug)]
+enum State {
+    /// The client must open the stream.
+    Opening,
+    /// The client must start TLS.
+    Clear,
+    /// TLS is being negotiated.
+    Securing,
+    /// The client must log in.
+    LogIn,
+    /// It must go on with it.
+    Responding(Exchange),
+    /// The world must answer before it can.
+    Asking(Exchange),
+    /// It has logged in and must open the stream again.
+    Reopening(Who),
+    /// It must bind a resource.
+    Unbound(Who),
+    /// Its account must agree, which answers this IQ.
+    Binding(Who, Stanza),
+    /// It talks.
+    Open(Who, FullJid),
+    /// Nothing comes of it any more.
+    Closed,
+}
+
+/// Who has logged in.
+#[derive(Clone, Debug)]
+struct Who {
+    account: BareJid,
+    anonymous: bool,
+}
+
+/// Whether a silent client is still there.
+#[derive(Debug, Default)]
+struct Idle {
+    /// The id of the ping that it has not answered.
+    asked: Option<String>,
+    /// Whether no byte came since.
+    silent: bool,
+}
+
+/// Unpredictable ids and nonces from one secret.
+#[derive(Debug)]
+struct Chance {
+    seed: [u8; 32],
+    count: u64,
+}
+
+impl Chance {
+    /// 16 bytes as hexadecimal digits.
+    fn draw(&mut self, env: &Env<'_>) -> String {
+        self.count += 1;
+        let what = [self.count, env.now.0, env.random].map(u64::to_be_bytes).concat();
+        let bytes = Hash::Sha256.hmac(&self.seed, &what);
+        bytes[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 impl Stream {
     /// A stream over a new connection. `seed` is secret and from a cryptographic generator: stream ids and nonces come
     /// from it.
     pub fn new(channel: Channel, seed: [u8; 32]) -> Self {
-        Self { _channel: channel, _seed: seed }
+        Self {
+            channel,
+            chance: Chance { seed, count: 0 },
+            reader: None,
+            state: State::Opening,
+            pending: Vec::new(),
+            greeted: false,
+            domain: None,
+            lang: None,
+            failures: 0,
+            idle: Idle::default(),
+        }
     }
-
-    /// Takes one step, appending what the world must do to `out`, in order.
-    pub fn handle(&mut self, _input: Input<'_>, _env: &Env<'_>, _out: &mut Vec<Effect>) {}
 
     /// Whether it takes bytes now. While it waits for an answer (TLS, look-up, derivation, bind) the socket stops
     /// reading; bytes that come all the same are kept, as many as one stanza may have.
     pub fn wants_bytes(&self) -> bool {
-        true
+        !matches!(self.state, State::Securing | State::Asking(_) | State::Binding(..) | State::Closed)
     }
 
     /// Whether the stream is over: nothing comes of it any more.
     pub fn is_closed(&self) -> bool {
-        false
+        matches!(self.state, State::Closed)
     }
 
     /// Who is logged in.
     pub fn account(&self) -> Option<&BareJid> {
-        None
+        match &self.state {
+            State::Reopening(who) | State::Unbound(who) | State::Binding(who, _) | State::Open(who, _) => {
+                Some(&who.account)
+            }
+            State::Opening
+            | State::Clear
+            | State::Securing
+            | State::LogIn
+            | State::Responding(_)
+            | State::Asking(_)
+            | State::Closed => None,
+        }
     }
 
     /// What is bound.
     pub fn jid(&self) -> Option<&FullJid> {
-        None
+        match &self.state {
+            State::Open(_, jid) => Some(jid),
+            _ => None,
+        }
     }
 
     /// Whether a resource is bound.
     pub fn is_bound(&self) -> bool {
         self.jid().is_some()
+    }
+
+    /// Whether TLS protects it.
+    pub fn is_encrypted(&self) -> bool {
+        matches!(self.channel, Channel::Tls(_))
     }
 }

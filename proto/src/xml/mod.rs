@@ -51,7 +51,10 @@ impl Build for Element {
     }
 
     fn text_of(mut self, text: impl Into<String>) -> Self {
-        self.append_text_node(text);
+        let text = text.into();
+        if !text.is_empty() {
+            self.append_text_node(text);
+        }
         self
     }
 }

@@ -53,6 +53,8 @@ pub struct Header {
     pub version: Option<String>,
     /// The default language of what the client writes.
     pub lang: Option<String>,
+    /// Whether the element ends with its start tag, so that nothing can follow.
+    pub is_empty: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,6 +223,7 @@ impl Reader {
             name: self.unit.local(bytes).to_owned(),
             ns: uri(root.name.prefix.of(bytes)),
             content: uri(""),
+            is_empty: root.is_empty,
             ..Header::default()
         };
         for attribute in &root.attributes {

@@ -81,6 +81,8 @@ pub(super) struct Root {
     pub(super) default: Option<Box<str>>,
     /// Where its content starts.
     pub(super) content: usize,
+    /// Of a stream header: whether it ends with its start tag.
+    pub(super) is_empty: bool,
 }
 
 impl Unit {
@@ -150,9 +152,7 @@ impl Unit {
             return Err(not_well_formed("this is not a stream"));
         }
         let tag = self.start(bytes, Span { start: 0, end }, &Outer::new(), bounds)?;
-        if tag.is_empty {
-            return Err(not_well_formed("a stream that ends before it starts"));
-        }
+        self.root.is_empty = tag.is_empty;
         Ok(Some(end))
     }
 
