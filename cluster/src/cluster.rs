@@ -1,22 +1,35 @@
 //! The handle: what the rest of the program sees of the cluster.
 
+use std::cell::RefCell;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 
+use crate::council::Wish;
+use crate::life::Command;
+use crate::link::Sink;
+use crate::shared::{Addresses, Shared};
+use crate::tls::Tls;
+use crate::wire::codec::{self, CodecError};
+use crate::wire::frame::Kind;
 use crate::{
-    Config, Fate, Incarnation, Load, MoveError, NodeId, SendError, StartError, Status, Table, ViewRegister,
-    ring,
+    Config, Fate, Incarnation, Load, MoveError, NodeId, SendError, StartError, State, Status, Table,
+    TlsMaterial, View, ViewRegister, metrics as names, thread,
 };
 
 /// What nodes send each other. Implemented for everything that fits.
 pub trait Message: Serialize + DeserializeOwned + Send + 'static {}
 
 impl<T: Serialize + DeserializeOwned + Send + 'static> Message for T {}
+
+/// A sender's buffer is given back to this size, in bytes.
+const FRAME_KEPT_MAX: usize = 64 << 10;
 
 /// Takes what other nodes send.
 pub trait Inbox<M>: Send + Sync + 'static {
@@ -37,21 +50,20 @@ pub struct Peer {
 /// [`Cluster::stop`], or the last handle is dropped.
 pub struct Cluster<M> {
     shared: Arc<Shared>,
+    /// The thread ends when the last sender is dropped.
+    commands: mpsc::UnboundedSender<Command>,
+    addresses: Option<Addresses>,
     message: std::marker::PhantomData<fn(M)>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    node: NodeId,
-    incarnation: Incarnation,
-    table: ring::Current,
-    watch: watch::Sender<Arc<Table>>,
-    fate: watch::Sender<Fate>,
 }
 
 impl<M> Clone for Cluster<M> {
     fn clone(&self) -> Cluster<M> {
-        Cluster { shared: self.shared.clone(), message: std::marker::PhantomData }
+        Cluster {
+            shared: self.shared.clone(),
+            commands: self.commands.clone(),
+            addresses: self.addresses,
+            message: std::marker::PhantomData,
+        }
     }
 }
 
@@ -61,12 +73,22 @@ impl<M> fmt::Debug for Cluster<M> {
     }
 }
 
+/// Decodes messages for the application's inbox.
+struct Decoded<M>(Arc<dyn Inbox<M>>);
+
+impl<M: Message> Sink for Decoded<M> {
+    fn take(&self, from: &Peer, payload: &[u8]) -> Result<(), CodecError> {
+        self.0.receive(from, codec::take(payload)?);
+        Ok(())
+    }
+}
+
 impl<M: Message> Cluster<M> {
     /// How long [`Cluster::leave`] and its like wait for agreement.
     pub const AGREEMENT_TIME_MAX: Duration = Duration::from_secs(5);
 
-    /// Binds the listeners, starts the cluster's thread, and begins to enter the view. Does not wait for the register:
-    /// a store that is away is tried again.
+    /// Binds the listeners, starts the cluster's thread, and begins to enter the view as [`State::Joining`]. Does not
+    /// wait for the register: a store that is away is tried again.
     ///
     /// # Errors
     /// A certificate, key or address cannot be used.
@@ -75,15 +97,12 @@ impl<M: Message> Cluster<M> {
         register: Arc<dyn ViewRegister>,
         inbox: Arc<dyn Inbox<M>>,
     ) -> Result<Cluster<M>, StartError> {
-        let _ = (register, inbox);
-        let shared = Arc::new(Shared {
-            incarnation: config.incarnation.unwrap_or_else(Incarnation::now),
-            node: config.node,
-            table: ring::Current::new(ring::nothing()),
-            watch: watch::Sender::new(ring::nothing()),
-            fate: watch::Sender::new(Fate::Member),
-        });
-        Ok(Cluster { shared, message: std::marker::PhantomData })
+        names::describe();
+        let shared = Arc::new(Shared::new(&config)?);
+        let (commands, receiver) = mpsc::unbounded_channel();
+        let sink = Arc::new(Decoded(inbox));
+        let addresses = thread::start(config, shared.clone(), register, sink, receiver).await?;
+        Ok(Cluster { shared, commands, addresses, message: std::marker::PhantomData })
     }
 
     /// The node's stable name.
@@ -93,7 +112,12 @@ impl<M: Message> Cluster<M> {
 
     /// This run of the node; [`Cluster::rejoin`] takes a new one.
     pub fn incarnation(&self) -> Incarnation {
-        self.shared.incarnation
+        self.shared.incarnation()
+    }
+
+    /// Where others reach this node. None without a network.
+    pub fn addresses(&self) -> Option<Addresses> {
+        self.addresses
     }
 
     /// The current table: a few nanoseconds, fit for every message.
@@ -117,8 +141,29 @@ impl<M: Message> Cluster<M> {
     /// # Errors
     /// The peer's outbox is full, the peer is not a member, or the message is too large; the message is given back.
     pub fn send(&self, to: Incarnation, message: M) -> Result<(), SendError<M>> {
-        let _ = to;
-        Err(SendError::Unreachable(message))
+        thread_local! {
+            static FRAME: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+        }
+        let remotes = self.shared.remotes.load();
+        let Some(remote) = remotes.get(&to) else { return Err(SendError::Unreachable(message)) };
+        // Encoded before the outbox is locked, so that senders do not wait for each other's encoding.
+        FRAME.with_borrow_mut(|frame| {
+            frame.clear();
+            frame.shrink_to(FRAME_KEPT_MAX);
+            if codec::put(frame, Kind::Message, &message, self.shared.message_bytes_max).is_err() {
+                return Err(SendError::TooLarge(message));
+            }
+            if remote.outbox.push(frame) {
+                return Ok(());
+            }
+            metrics::counter!(names::FULL).increment(1);
+            Err(SendError::Full(message))
+        })
+    }
+
+    /// Whether a message to that incarnation would be refused now as [`SendError::Full`].
+    pub fn is_full(&self, to: Incarnation) -> bool {
+        self.shared.remotes.load().get(&to).is_some_and(|remote| remote.outbox.is_full())
     }
 
     /// Waits until this node is up: it owns slots.
@@ -126,64 +171,112 @@ impl<M: Message> Cluster<M> {
     /// # Errors
     /// Ousted or stopped meanwhile. Waits as long as it takes otherwise.
     pub async fn join(&self) -> Result<(), MoveError> {
-        Err(MoveError::Stopped)
+        self.ask(Command::Wish(Wish::Up))?;
+        self.wait(|view, me| view.member_of(me).is_some_and(|m| m.state == State::Up)).await
     }
 
     /// Asks for the state Draining, in which others take over this node's slots, and waits until the view says so.
+    /// [`Cluster::join`] takes it back.
     ///
     /// # Errors
     /// Ousted, stopped, or no agreement in time.
     pub async fn drain(&self) -> Result<(), MoveError> {
-        Err(MoveError::Stopped)
+        self.ask(Command::Wish(Wish::Draining))?;
+        self.wait_in_time(|view, me| view.member_of(me).is_some_and(|m| m.state == State::Draining)).await
     }
 
-    /// Leaves in order: down in the view without any suspicion, links closed, thread ended.
+    /// Leaves in order: what was sent is confirmed by the peers, the view says Down without any suspicion, links are
+    /// closed, the thread ends.
     ///
     /// # Errors
-    /// The register could not be told in time; the thread has ended all the same.
+    /// The register could not be told in time; the thread ends all the same.
     pub async fn leave(&self) -> Result<(), MoveError> {
-        Err(MoveError::Stopped)
+        let mut fate = self.fate();
+        self.ask(Command::Wish(Wish::Gone))?;
+        match timeout(Self::AGREEMENT_TIME_MAX, fate.wait_for(|f| *f == Fate::Stopped)).await {
+            Ok(_) => Ok(()),
+            Err(_) => {
+                self.stop();
+                Err(MoveError::Timeout)
+            }
+        }
     }
 
-    /// After [`Fate::Ousted`]: enters the view again as a new incarnation.
+    /// After [`Fate::Ousted`]: enters the view again as a new incarnation, which it returns. It wants what the old one
+    /// wanted: if that had joined, it goes up by itself.
     ///
     /// # Errors
     /// Stopped.
     pub async fn rejoin(&self) -> Result<Incarnation, MoveError> {
-        Err(MoveError::Stopped)
+        let (reply, answer) = oneshot::channel();
+        self.ask(Command::Rejoin(reply))?;
+        answer.await.map_err(|_| MoveError::Stopped)
     }
 
-    /// Takes a member that is down out of the view for good; its slots are spread anew.
+    /// Takes a member that is down out of the view for good; its place in the preference lists goes with it.
     ///
     /// # Errors
     /// It is not a member that is down, or no agreement in time.
     pub async fn forget(&self, node: &NodeId) -> Result<(), MoveError> {
-        Err(MoveError::NotDown(node.clone()))
+        if self.table().member(node).is_none_or(|m| m.state != State::Down) {
+            return Err(MoveError::NotDown(node.clone()));
+        }
+        self.ask(Command::Forget(node.clone()))?;
+        self.wait_in_time(|view, _| view.member(node).is_none()).await
     }
 
     /// Ends the thread and closes all sockets at once, telling nobody: to others, this process died.
     pub fn stop(&self) {
-        self.shared.fate.send_replace(Fate::Stopped);
+        // If nobody hears it, the thread has ended already.
+        let _ = self.ask(Command::Stop);
     }
 
     /// The cluster as this node sees it.
     pub fn status(&self) -> Status {
-        Status {
-            epoch: self.table().epoch(),
-            me: self.shared.node.clone(),
-            incarnation: self.incarnation(),
-            register: false,
-            members: Vec::new(),
-        }
+        self.shared.status()
     }
 
     /// Tells others by gossip what this node carries.
     pub fn report_load(&self, load: Load) {
-        let _ = load;
+        *self.shared.load.lock().unwrap_or_else(PoisonError::into_inner) = load;
     }
 
     /// Whether it is up in the view, knows the register, and has links to a majority.
     pub fn is_ready(&self) -> bool {
-        false
+        self.shared.ready.load(Ordering::Relaxed)
+    }
+
+    /// Uses other certificates for links made from now on. Without a network it only checks them.
+    ///
+    /// # Errors
+    /// They cannot be used; the old ones stay.
+    pub fn reload_tls(&self, material: &TlsMaterial) -> Result<(), StartError> {
+        let tls = Tls::new(material, &self.shared.node)?;
+        if self.addresses.is_some() {
+            self.shared.tls.store(Arc::new(Some(tls)));
+        }
+        Ok(())
+    }
+
+    fn ask(&self, command: Command) -> Result<(), MoveError> {
+        self.commands.send(command).map_err(|_| MoveError::Stopped)
+    }
+
+    async fn wait_in_time(&self, is_so: impl Fn(&View, Incarnation) -> bool) -> Result<(), MoveError> {
+        timeout(Self::AGREEMENT_TIME_MAX, self.wait(is_so)).await.unwrap_or(Err(MoveError::Timeout))
+    }
+
+    async fn wait(&self, is_so: impl Fn(&View, Incarnation) -> bool) -> Result<(), MoveError> {
+        let (mut watch, mut fate) = (self.watch(), self.fate());
+        tokio::select! {
+            biased;
+            seen = watch.wait_for(|table| is_so(table.view(), self.incarnation())) => {
+                seen.map(|_| ()).map_err(|_| MoveError::Stopped)
+            }
+            seen = fate.wait_for(|f| *f != Fate::Member) => Err(match seen.as_deref() {
+                Ok(Fate::Ousted) => MoveError::Ousted,
+                _ => MoveError::Stopped,
+            }),
+        }
     }
 }

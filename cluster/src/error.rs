@@ -34,6 +34,14 @@ pub enum StartError {
         /// What the system says.
         error: io::Error,
     },
+    /// Others cannot use the address.
+    #[error("{purpose}: others cannot reach {address}; set the address to advertise")]
+    Advertise {
+        /// `links` or `gossip`.
+        purpose: &'static str,
+        /// The address.
+        address: SocketAddr,
+    },
     /// The thread could not be started, or gossip could not.
     #[error("cannot start the cluster: {0}")]
     Io(#[from] io::Error),

@@ -2,13 +2,23 @@
 
 mod cluster;
 mod config;
+mod council;
 mod error;
+mod gossip;
+mod life;
+mod link;
+mod metrics;
 mod node_id;
+mod quiet;
 mod register;
 mod ring;
+mod shared;
 mod slot;
 mod status;
+mod thread;
+mod tls;
 mod view;
+mod wire;
 
 pub use cluster::{Cluster, Inbox, Message, Peer};
 pub use config::{Config, Endpoint, Limits, Network, Secret, TlsMaterial};
@@ -16,6 +26,7 @@ pub use error::{MoveError, SendError, StartError};
 pub use node_id::{Incarnation, NodeId, NodeIdError};
 pub use register::{MemoryRegister, RegisterError, ViewRegister};
 pub use ring::{Share, Table};
+pub use shared::Addresses;
 pub use slot::{Lsn, Slot, SlotLog};
 pub use status::{Fate, GossipFacts, LinkStatus, Load, MemberStatus, Phase, Status};
 pub use view::{Member, Role, Roles, State, View};

@@ -5,7 +5,6 @@
 //! others, and its peak over mean is 1.04 at ten nodes, for which a ring needs some thousand points per node.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use crate::slot::hash64;
 use crate::{Incarnation, Member, NodeId, Role, Slot, State, View};
@@ -229,16 +228,8 @@ impl Iterator for Walk {
     }
 }
 
-/// A table that is replaced as a whole.
-pub(crate) type Current = arc_swap::ArcSwap<Table>;
-
 impl Default for Table {
     fn default() -> Table {
         Table::new(View::default())
     }
-}
-
-/// A table nobody owns anything in.
-pub(crate) fn nothing() -> Arc<Table> {
-    Arc::new(Table::default())
 }

@@ -1,0 +1,326 @@
+//! Who decides: when to propose which successor of the view, and whom to believe dead. Pure: time is an argument, what
+//! happened goes in, what to do comes out.
+//!
+//! A proposal is agreed when the register takes it. To put another member down, the proposer needs in addition the word
+//! of a majority of the other voters that they, too, have lost it; among two, the register's compare-and-set is the third
+//! voter. A member that was put down is told by the view, and stops.
+
+mod suspicion;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use crate::{Incarnation, Limits, Member, NodeId, State, View};
+use suspicion::Suspicion;
+
+/// The register is read this often even if nothing is known to have changed.
+const POLL_EVERY: Duration = Duration::from_secs(1);
+/// And again so long after it could not be reached.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// What the node wants to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// In the view, and nothing more yet.
+    Joining,
+    /// Up as soon as it has links to a majority.
+    Up,
+    /// Draining.
+    Draining,
+    /// Down, in order.
+    Gone,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// The register was read.
+    Loaded(Option<View>),
+    /// The proposal was agreed, or another was there first.
+    Proposed(bool),
+    /// The register could not be reached.
+    Away,
+    /// A peer told an agreed view.
+    Heard(View),
+    /// Somebody knows a view of that epoch.
+    Epoch(u64),
+    /// Somebody who is not in the view says that he is a member.
+    Stranger,
+    /// The link stands.
+    Up(Incarnation),
+    /// It broke.
+    Lost(Incarnation),
+    /// Nobody listens at the peer's address, or a newer incarnation does.
+    Gone(Incarnation),
+    /// The peer was last heard then; gossip has this opinion, if any.
+    Signs {
+        /// Of whom.
+        peer: Incarnation,
+        /// When its link last brought anything.
+        heard: Duration,
+        /// Whether gossip believes it alive.
+        alive: Option<bool>,
+    },
+    /// A peer asks whether this node, too, has lost the suspect.
+    Asked { by: Incarnation, suspect: Incarnation },
+    /// A peer answers.
+    Voted { by: Incarnation, suspect: Incarnation, agree: bool },
+    /// What the node wants has changed.
+    Wish(Wish),
+    /// An operator takes a member that is down out of the view.
+    Forget(NodeId),
+    /// Time went by.
+    Tick,
+}
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Effect {
+    /// Read the register.
+    Load,
+    /// Compare-and-set the register.
+    Propose { expected: u64, view: View },
+    /// This view is the current one. Told to all links if this node made it.
+    Adopt { view: View, tell: bool },
+    /// Ask all linked voters about a suspect.
+    Ask { suspect: Incarnation },
+    /// Answer.
+    Answer { to: Incarnation, suspect: Incarnation, agree: bool },
+    /// Break the link, which is silent, and make it anew.
+    Reset(Incarnation),
+    /// This incarnation is out of the cluster.
+    Ousted,
+}
+
+/// A node's knowledge of its cluster, and its will.
+#[derive(Debug)]
+pub(crate) struct Council {
+    /// This node's entry as it enters the view.
+    me: Member,
+    /// It has no network: nobody else can be up.
+    alone: bool,
+    wish: Wish,
+    view: View,
+    suspicion: Suspicion,
+    /// A call to the register is under way, and with it the view that it proposes.
+    calling: Option<Option<View>>,
+    /// The view that was read last is the one known: proposals have a chance.
+    loaded: bool,
+    /// The register answered when last asked.
+    register: bool,
+    load_at: Duration,
+    forget: Option<NodeId>,
+    ousted: bool,
+    /// Out of the view by this node's own wish.
+    left: bool,
+}
+
+impl Council {
+    pub(crate) fn new(me: Member, wish: Wish, alone: bool, limits: &Limits) -> Council {
+        Council {
+            suspicion: Suspicion::new(limits.silence_max),
+            me,
+            alone,
+            wish,
+            view: View::default(),
+            calling: None,
+            loaded: false,
+            register: false,
+            load_at: Duration::ZERO,
+            forget: None,
+            ousted: false,
+            left: false,
+        }
+    }
+
+    /// The current view.
+    pub(crate) fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// Whether the register answered when last asked.
+    pub(crate) fn register(&self) -> bool {
+        self.register
+    }
+
+    /// Whether this node left by its own wish.
+    pub(crate) fn left(&self) -> bool {
+        self.left
+    }
+
+    /// Whether it is up, knows the register, and has links to a majority.
+    pub(crate) fn is_ready(&self) -> bool {
+        let up = self.view.member_of(self.me.incarnation).is_some_and(|m| m.state == State::Up);
+        let (linked, voters) = self.linked();
+        // With an even number of voters the register is one more.
+        up && self.loaded && (2 * linked > voters || (2 * linked == voters && self.register))
+    }
+
+    /// Takes one step, appending what is to be done to `out`, in order.
+    pub(crate) fn handle(&mut self, input: Input, now: Duration, out: &mut Vec<Effect>) {
+        // First of all: if this node itself stood still, nothing that it missed counts against others.
+        self.suspicion.tick(now);
+        match input {
+            Input::Loaded(view) => self.loaded(view, now, out),
+            Input::Proposed(agreed) => self.proposed(agreed, now, out),
+            Input::Away => {
+                self.calling = None;
+                self.register = false;
+                self.load_at = now + RETRY_AFTER;
+            }
+            Input::Heard(view) if view.epoch > self.view.epoch => self.adopt(view, false, now, out),
+            Input::Heard(_) => {}
+            Input::Epoch(epoch) if epoch > self.view.epoch => self.load_at = now,
+            Input::Epoch(_) => {}
+            Input::Stranger => self.load_at = now,
+            Input::Up(peer) => self.suspicion.up(peer, now),
+            Input::Lost(peer) => self.suspicion.lost(peer, now),
+            Input::Gone(peer) => self.suspicion.gone(peer),
+            Input::Signs { peer, heard, alive } => self.suspicion.signs(peer, heard, alive, now, out),
+            Input::Asked { by, suspect } => {
+                let agree = self.suspicion.agrees(suspect, now);
+                out.push(Effect::Answer { to: by, suspect, agree });
+            }
+            Input::Voted { by, suspect, agree } => self.suspicion.voted(by, suspect, agree, now),
+            Input::Wish(wish) => self.wish = wish,
+            Input::Forget(node) => self.forget = Some(node),
+            Input::Tick => {}
+        }
+        self.act(now, out);
+    }
+
+    fn loaded(&mut self, view: Option<View>, now: Duration, out: &mut Vec<Effect>) {
+        self.calling = None;
+        self.register = true;
+        self.load_at = now + POLL_EVERY;
+        let view = view.unwrap_or_default();
+        if view.epoch >= self.view.epoch {
+            self.loaded = true;
+            if view != self.view {
+                self.adopt(view, false, now, out);
+            }
+        } else {
+            // The store rolled back: the highest view that is known to have been agreed is put again.
+            let next = self.view.clone();
+            out.push(Effect::Propose { expected: view.epoch, view: next.clone() });
+            self.calling = Some(Some(next));
+        }
+    }
+
+    fn proposed(&mut self, agreed: bool, now: Duration, out: &mut Vec<Effect>) {
+        self.register = true;
+        match self.calling.take().flatten() {
+            Some(view) if agreed => {
+                self.loaded = true;
+                self.load_at = now + POLL_EVERY;
+                // A peer may have told a newer one meanwhile.
+                if view.epoch > self.view.epoch {
+                    self.adopt(view, true, now, out);
+                }
+            }
+            _ => {
+                self.loaded = false;
+                self.load_at = now;
+            }
+        }
+    }
+
+    fn adopt(&mut self, view: View, tell: bool, now: Duration, out: &mut Vec<Effect>) {
+        self.view = view;
+        self.suspicion.members(&self.view, self.me.incarnation, now);
+        out.push(Effect::Adopt { view: self.view.clone(), tell });
+        let mine = self.view.member(&self.me.node);
+        let out_of_it = match mine {
+            Some(m) if m.incarnation == self.me.incarnation => m.state == State::Down,
+            Some(m) => m.incarnation > self.me.incarnation,
+            None => false,
+        };
+        if out_of_it && self.wish == Wish::Gone {
+            self.left = true;
+        } else if out_of_it && !self.ousted {
+            self.ousted = true;
+            out.push(Effect::Ousted);
+        }
+    }
+
+    /// Reads the register if it is time, or proposes what has to change.
+    fn act(&mut self, now: Duration, out: &mut Vec<Effect>) {
+        if self.calling.is_some() {
+            return;
+        }
+        if now >= self.load_at {
+            self.calling = Some(None);
+            out.push(Effect::Load);
+            return;
+        }
+        if !self.loaded || !self.register || self.ousted || self.left {
+            return;
+        }
+        if let Some(next) = self.next(now, out) {
+            out.push(Effect::Propose { expected: self.view.epoch, view: next.clone() });
+            self.calling = Some(Some(next));
+        }
+    }
+
+    /// The successor of the view that this node wants, if it wants one.
+    fn next(&mut self, now: Duration, out: &mut Vec<Effect>) -> Option<View> {
+        let me = self.me.incarnation;
+        let Some(mine) = self.view.member_of(me) else {
+            return if self.wish == Wish::Gone {
+                self.left = true;
+                None
+            } else {
+                Some(self.entered())
+            };
+        };
+        match (self.wish, mine.state) {
+            (Wish::Gone, State::Joining | State::Up | State::Draining) => {
+                return self.view.with_state(me, State::Down);
+            }
+            (Wish::Draining, State::Joining | State::Up) => return self.view.with_state(me, State::Draining),
+            (Wish::Up, State::Draining) => return self.view.with_state(me, State::Up),
+            (Wish::Up, State::Joining) if self.majority() => return self.view.with_state(me, State::Up),
+            _ => {}
+        }
+        if let Some(next) = self.forget.take().and_then(|node| self.forgotten(&node)) {
+            return Some(next);
+        }
+        if self.alone {
+            return self.without_others();
+        }
+        self.suspicion.verdict(&self.view, me, now, out)
+    }
+
+    /// The view with this incarnation in it. It takes the place of an older one of the same node, and its vote.
+    fn entered(&self) -> View {
+        let before = self.view.member(&self.me.node);
+        let voter = before.is_some_and(|m| m.voter);
+        self.view.with(Member { state: State::Joining, voter, ..self.me.clone() })
+    }
+
+    fn forgotten(&self, node: &NodeId) -> Option<View> {
+        let member = self.view.member(node)?;
+        (member.state == State::Down).then(|| self.view.without(node))
+    }
+
+    fn without_others(&self) -> Option<View> {
+        let others = self.view.members.iter().filter(|m| m.state != State::Down && m.node != self.me.node);
+        let downed = others.fold(None, |view: Option<View>, other| {
+            view.as_ref().unwrap_or(&self.view).with_state(other.incarnation, State::Down)
+        })?;
+        Some(View { epoch: self.view.epoch + 1, ..downed })
+    }
+
+    fn majority(&self) -> bool {
+        let (linked, voters) = self.linked();
+        voters == 0 || 2 * linked > voters || self.alone
+    }
+
+    /// How many voters this node reaches, itself included if it is one, and how many there are.
+    fn linked(&self) -> (usize, usize) {
+        let reached =
+            |m: &Member| m.incarnation == self.me.incarnation || self.suspicion.is_linked(m.incarnation);
+        (self.view.voters().filter(|m| reached(m)).count(), self.view.voters().count())
+    }
+}

@@ -1,0 +1,1 @@
+//! Histories of councils, in memory and seeded.

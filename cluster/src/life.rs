@@ -1,0 +1,441 @@
+//! The life of one incarnation: what the council decides is done, and what happens is told to it.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use crate::council::{Council, Effect, Input, Wish};
+use crate::gossip::{Gossip, Seal, Setting};
+use crate::link::{self, Event, Ground, Remote, Sink};
+use crate::quiet::Quiet;
+use crate::shared::Shared;
+use crate::wire::Control;
+use crate::{
+    Config, Fate, Incarnation, Member, NodeId, Peer, RegisterError, Role, Roles, State, Table, View,
+    ViewRegister, metrics as names,
+};
+
+/// Time is looked at this often.
+const TICK: Duration = Duration::from_millis(100);
+/// And so often by a node without a network.
+const TICK_ALONE: Duration = Duration::from_secs(1);
+/// Gossip is told and asked this often.
+const GOSSIP_EVERY: Duration = Duration::from_millis(250);
+/// How long the register may take.
+const REGISTER_TIME_MAX: Duration = Duration::from_secs(3);
+/// How long a node that leaves waits for its peers to confirm what it sent.
+const FLUSH_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// What the handle asks.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Wish(Wish),
+    Forget(NodeId),
+    Rejoin(oneshot::Sender<Incarnation>),
+    Stop,
+}
+
+/// Why a life ended.
+pub(crate) enum End {
+    /// For good.
+    Stop,
+    /// To begin again as a new incarnation, with the same wish.
+    Rejoin(oneshot::Sender<Incarnation>, Wish),
+}
+
+/// What was bound at the start, and outlives incarnations.
+pub(crate) struct Bound {
+    pub(crate) links: Arc<TcpListener>,
+    pub(crate) gossip: Arc<UdpSocket>,
+    pub(crate) link_address: SocketAddr,
+    pub(crate) gossip_address: SocketAddr,
+    pub(crate) seal: Seal,
+}
+
+/// What outlives incarnations.
+pub(crate) struct Estate {
+    pub(crate) config: Config,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) register: Arc<dyn ViewRegister>,
+    pub(crate) sink: Arc<dyn Sink>,
+    pub(crate) bound: Option<Bound>,
+    pub(crate) quiet: Arc<Quiet>,
+}
+
+/// One incarnation at work.
+pub(crate) struct Life<'a> {
+    estate: &'a Estate,
+    council: Council,
+    ground: Arc<Ground>,
+    events: mpsc::UnboundedReceiver<Event>,
+    /// Calls to the register, listeners, gossip: all end with the life.
+    calls: JoinSet<Input>,
+    _tasks: JoinSet<()>,
+    dials: HashMap<Incarnation, AbortHandle>,
+    wish: Wish,
+    leaving: Option<Instant>,
+}
+
+impl Estate {
+    fn member(&self, incarnation: Incarnation) -> Member {
+        Member {
+            node: self.config.node.clone(),
+            incarnation,
+            zone: self.config.zone.clone(),
+            weight: self.config.weight,
+            roles: self.config.roles & Roles::all(),
+            state: State::Joining,
+            voter: false,
+            link: self.bound.as_ref().map(|b| b.link_address),
+        }
+    }
+}
+
+impl<'a> Life<'a> {
+    /// Begins an incarnation: listens, gossips, and reads the register.
+    pub(crate) fn begin(estate: &'a Estate, incarnation: Incarnation, wish: Wish) -> Life<'a> {
+        let shared = &estate.shared;
+        let me = estate.member(incarnation);
+        let (sender, events) = mpsc::unbounded_channel();
+        let network = estate.config.network.as_ref();
+        let ground = Arc::new(Ground {
+            me: Peer { node: me.node.clone(), incarnation },
+            cluster: network.map(|n| n.cluster_id.clone()).unwrap_or_default(),
+            limits: estate.config.limits.clone(),
+            tls: shared.tls.clone(),
+            remotes: shared.remotes.clone(),
+            epoch: Arc::new(AtomicU64::new(0)),
+            events: sender,
+            sink: estate.sink.clone(),
+            quiet: estate.quiet.clone(),
+            base: Instant::now(),
+        });
+        let mut tasks = JoinSet::new();
+        if let Some(bound) = &estate.bound {
+            tasks.spawn(link::listen(ground.clone(), bound.links.clone()));
+            tasks.spawn(gossip(estate, bound, &me, ground.clone()));
+        }
+        Life {
+            council: Council::new(me, wish, estate.bound.is_none(), &estate.config.limits),
+            estate,
+            ground,
+            events,
+            calls: JoinSet::new(),
+            _tasks: tasks,
+            dials: HashMap::new(),
+            wish,
+            leaving: None,
+        }
+    }
+
+    /// Lives until told otherwise.
+    pub(crate) async fn run(mut self, commands: &mut mpsc::UnboundedReceiver<Command>) -> End {
+        let mut tick = interval(if self.estate.bound.is_some() { TICK } else { TICK_ALONE });
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let input = tokio::select! {
+                Some(event) = self.events.recv() => self.translate(event),
+                Some(answer) = self.calls.join_next() => Some(answer.unwrap_or(Input::Away)),
+                _ = tick.tick() => {
+                    self.signs();
+                    Some(Input::Tick)
+                }
+                command = commands.recv() => match command {
+                    Some(Command::Wish(Wish::Gone)) => {
+                        self.leaving.get_or_insert_with(Instant::now);
+                        None
+                    }
+                    Some(Command::Wish(wish)) => {
+                        self.wish = wish;
+                        Some(Input::Wish(wish))
+                    }
+                    Some(Command::Forget(node)) => Some(Input::Forget(node)),
+                    Some(Command::Rejoin(reply)) => return self.end(End::Rejoin(reply, self.wish)),
+                    Some(Command::Stop) | None => return self.end(End::Stop),
+                },
+            };
+            if let Some(input) = input {
+                self.step(input);
+            }
+            if self.leaving.is_some_and(|since| since.elapsed() >= FLUSH_TIME_MAX || self.is_flushed()) {
+                self.leaving = None;
+                self.step(Input::Wish(Wish::Gone));
+            }
+            if self.council.left() {
+                self.part().await;
+                return self.end(End::Stop);
+            }
+        }
+    }
+
+    fn end(&self, end: End) -> End {
+        self.part_from_all();
+        end
+    }
+
+    fn step(&mut self, input: Input) {
+        let mut effects = Vec::new();
+        self.council.handle(input, self.ground.now(), &mut effects);
+        for effect in effects {
+            self.perform(effect);
+        }
+        self.estate.shared.ready.store(self.council.is_ready(), Ordering::Relaxed);
+        let register = self.council.register();
+        if self.estate.shared.register.swap(register, Ordering::Relaxed) != register {
+            tracing::info!(reached = register, "the view register");
+            metrics::gauge!(names::REGISTER_UP).set(f64::from(u8::from(register)));
+        }
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Load => {
+                let register = self.estate.register.clone();
+                self.calls.spawn(async move { load(&*register).await });
+            }
+            Effect::Propose { expected, view } => {
+                let register = self.estate.register.clone();
+                self.calls.spawn(async move { propose(&*register, expected, view).await });
+            }
+            Effect::Adopt { view, tell } => self.adopt(view, tell),
+            Effect::Ask { suspect } => {
+                let epoch = self.council.view().epoch;
+                self.tell_all(&Control::Ask { epoch, suspect });
+            }
+            Effect::Answer { to, suspect, agree } => {
+                let epoch = self.council.view().epoch;
+                self.tell(to, &Control::Vote { epoch, suspect, agree });
+            }
+            Effect::Reset(peer) => {
+                if let Some(remote) = self.ground.remotes.load().get(&peer) {
+                    tracing::info!(peer = %remote.who.node, "silent: the link is made anew");
+                    remote.reset();
+                }
+            }
+            Effect::Ousted => {
+                tracing::warn!(incarnation = %self.ground.me.incarnation, "put out of the cluster");
+                self.part_from_all();
+                self.estate.shared.fate.send_replace(Fate::Ousted);
+            }
+        }
+    }
+
+    fn adopt(&mut self, view: View, tell: bool) {
+        let shared = &self.estate.shared;
+        let before = shared.table.load_full();
+        for member in &view.members {
+            let was = before.member(&member.node).map(|m| (m.incarnation, m.state));
+            if was != Some((member.incarnation, member.state)) {
+                tracing::info!(epoch = view.epoch, node = %member.node, state = ?member.state, "the view changed");
+            }
+        }
+        self.ground.epoch.store(view.epoch, Ordering::Relaxed);
+        self.link_with(&view);
+        if tell {
+            self.tell_all(&Control::View { bytes: view.to_bytes() });
+        }
+        let table = Arc::new(if before.epoch() == 0 { Table::new(view) } else { before.next(view) });
+        report(&table, self.ground.me.incarnation);
+        shared.table.store(table.clone());
+        shared.watch.send_replace(table);
+    }
+
+    /// Links with all members that are not down, and with nobody else.
+    fn link_with(&mut self, view: &View) {
+        let mine = self.ground.me.incarnation;
+        let own_end = view.member_of(mine).is_some_and(|m| m.state == State::Down) && !self.council.left();
+        let mut remotes = HashMap::clone(&self.ground.remotes.load());
+        let wanted = |m: &Member| m.state != State::Down && m.node != self.ground.me.node && !own_end;
+        remotes.retain(|incarnation, remote| {
+            let keep = view.member_of(*incarnation).is_some_and(wanted);
+            if !keep {
+                remote.end();
+                self.dials.remove(incarnation).inspect(AbortHandle::abort);
+            }
+            keep
+        });
+        let mut fresh = Vec::new();
+        for member in view.members.iter().filter(|m| wanted(m)) {
+            let Some(address) = member.link else { continue };
+            remotes.entry(member.incarnation).or_insert_with(|| {
+                let who = Peer { node: member.node.clone(), incarnation: member.incarnation };
+                let remote = Arc::new(Remote::new(who, address, &self.ground.limits));
+                fresh.push(remote.clone());
+                remote
+            });
+        }
+        self.ground.remotes.store(Arc::new(remotes));
+        if self.estate.bound.is_some() {
+            for remote in fresh {
+                let incarnation = remote.who.incarnation;
+                let task = self._tasks.spawn(link::keep(self.ground.clone(), remote));
+                self.dials.insert(incarnation, task);
+            }
+        }
+    }
+
+    fn part_from_all(&self) {
+        for remote in self.ground.remotes.swap(Arc::default()).values() {
+            remote.end();
+        }
+        self.estate.shared.ready.store(false, Ordering::Relaxed);
+    }
+
+    /// Lets the last view reach the peers.
+    async fn part(&self) {
+        let told = async {
+            while self.ground.remotes.load().values().any(|r| r.is_up() && r.outbox.has_control()) {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        let _ = timeout(FLUSH_TIME_MAX, told).await;
+    }
+
+    fn is_flushed(&self) -> bool {
+        self.ground.remotes.load().values().all(|r| r.outbox.bytes() == 0)
+    }
+
+    fn tell(&self, to: Incarnation, control: &Control) {
+        if let Some(remote) = self.ground.remotes.load().get(&to) {
+            remote.say(control);
+        }
+    }
+
+    fn tell_all(&self, control: &Control) {
+        for remote in self.ground.remotes.load().values() {
+            remote.say(control);
+        }
+    }
+
+    /// What links tell, in the council's words.
+    fn translate(&self, event: Event) -> Option<Input> {
+        match event {
+            Event::Up(peer) => {
+                let view = self.council.view();
+                if view.epoch > 0 {
+                    self.tell(peer, &Control::View { bytes: view.to_bytes() });
+                }
+                Some(Input::Up(peer))
+            }
+            Event::Lost(peer) => Some(Input::Lost(peer)),
+            Event::Gone(peer) => Some(Input::Gone(peer)),
+            Event::Epoch(epoch) => Some(Input::Epoch(epoch)),
+            Event::Stranger => Some(Input::Stranger),
+            Event::Said(_, Control::View { bytes }) => View::from_bytes(&bytes).ok().map(Input::Heard),
+            Event::Said(by, Control::Ask { suspect, .. }) => Some(Input::Asked { by, suspect }),
+            Event::Said(by, Control::Vote { suspect, agree, .. }) => {
+                Some(Input::Voted { by, suspect, agree })
+            }
+            Event::Said(..) => None,
+        }
+    }
+
+    /// Tells the council when each peer was last heard.
+    fn signs(&mut self) {
+        let facts = self.estate.shared.facts.load_full();
+        for (peer, remote) in self.ground.remotes.load_full().iter() {
+            let fact = facts.get(&remote.who.node).filter(|f| f.incarnation == *peer);
+            self.step(Input::Signs { peer: *peer, heard: remote.heard(), alive: fact.map(|f| f.alive) });
+            let node = remote.who.node.to_string();
+            metrics::gauge!(names::OUTBOX, "node" => node.clone()).set(remote.outbox.bytes() as f64);
+            if let Some(rtt) = remote.rtt() {
+                metrics::gauge!(names::RTT, "node" => node).set(rtt.as_secs_f64());
+            }
+        }
+    }
+}
+
+/// Gossips as long as the incarnation lives.
+fn gossip(
+    estate: &Estate,
+    bound: &Bound,
+    me: &Member,
+    ground: Arc<Ground>,
+) -> impl Future<Output = ()> + use<> {
+    let network = estate.config.network.clone().expect("what is bound is a network");
+    let (shared, quiet, me) = (estate.shared.clone(), estate.quiet.clone(), me.clone());
+    let (version, advertise) = (estate.config.version.clone(), bound.gossip_address);
+    let (socket, seal) = (bound.gossip.clone(), bound.seal.clone());
+    async move {
+        let setting = Setting {
+            me: &me,
+            version: &version,
+            cluster: &network.cluster_id,
+            advertise,
+            seeds: &network.seeds,
+            socket,
+            seal,
+            quiet,
+        };
+        let gossip = match Gossip::start(setting).await {
+            Ok(gossip) => gossip,
+            Err(error) => return tracing::error!(%error, "gossip does not start"),
+        };
+        let mut turn = interval(GOSSIP_EVERY);
+        turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            turn.tick().await;
+            let known = ground.epoch.load(Ordering::Relaxed);
+            let load = *shared.load.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            gossip.tell(known, load).await;
+            let facts = gossip.facts().await;
+            if let Some(highest) = facts.values().map(|f| f.epoch).max().filter(|e| *e > known) {
+                ground.tell(Event::Epoch(highest));
+            }
+            metrics::gauge!(names::ALIVE).set(facts.values().filter(|f| f.alive).count() as f64);
+            shared.facts.store(Arc::new(facts));
+        }
+    }
+}
+
+async fn load(register: &dyn ViewRegister) -> Input {
+    let bytes = match timeout(REGISTER_TIME_MAX, register.load()).await {
+        Ok(Ok(bytes)) => bytes,
+        Ok(Err(error)) => return away(&error),
+        Err(_) => return away(&RegisterError("no answer in time".into())),
+    };
+    match bytes.map(|b| View::from_bytes(&b)).transpose() {
+        Ok(view) => Input::Loaded(view),
+        Err(error) => away(&RegisterError(format!("it holds no view: {error}"))),
+    }
+}
+
+async fn propose(register: &dyn ViewRegister, expected: u64, view: View) -> Input {
+    let call = register.compare_and_set(expected, view.epoch, view.to_bytes());
+    let (outcome, input) = match timeout(REGISTER_TIME_MAX, call).await {
+        Ok(Ok(true)) => ("agreed", Input::Proposed(true)),
+        Ok(Ok(false)) => ("outrun", Input::Proposed(false)),
+        Ok(Err(error)) => ("unknown", away(&error)),
+        Err(_) => ("unknown", away(&RegisterError("no answer in time".into()))),
+    };
+    metrics::counter!(names::PROPOSALS, "outcome" => outcome).increment(1);
+    input
+}
+
+fn away(error: &RegisterError) -> Input {
+    metrics::counter!(names::REGISTER_ERRORS).increment(1);
+    tracing::debug!(%error, "register");
+    Input::Away
+}
+
+fn report(table: &Table, me: Incarnation) {
+    metrics::gauge!(names::EPOCH).set(table.epoch() as f64);
+    for (label, state) in
+        [("joining", State::Joining), ("up", State::Up), ("draining", State::Draining), ("down", State::Down)]
+    {
+        let count = table.view().members.iter().filter(|m| m.state == state).count();
+        metrics::gauge!(names::MEMBERS, "state" => label).set(count as f64);
+    }
+    for (label, role) in [("sessions", Role::Sessions), ("rooms", Role::Rooms)] {
+        let share = table.share(role, me);
+        metrics::gauge!(names::SLOTS, "role" => label, "copy" => "owner").set(f64::from(share.owned));
+        metrics::gauge!(names::SLOTS, "role" => label, "copy" => "backup").set(f64::from(share.backed));
+    }
+}

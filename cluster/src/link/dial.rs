@@ -1,0 +1,113 @@
+//! Keeps the link with one incarnation: the node with the lower name dials. The other one knocks when the link is
+//! missing, which tells the first to dial, and itself whether anybody is there.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use rand::Rng;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::connection::{self, Stream};
+use super::{Event, Ground, LinkError, Remote, machine};
+use crate::tls;
+use crate::wire::{Control, Hello, Refusal, VERSION_MAX, VERSION_MIN, Welcome};
+
+/// How long a connection may take to open.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(2);
+/// The first pause after an attempt that failed; doubled each time.
+const PAUSE_MIN: Duration = Duration::from_millis(40);
+/// The longest.
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+/// Largest answer to a hello, in bytes.
+pub(super) const GREETING_BYTES_MAX: usize = 4096;
+
+/// Dials, or knocks, as long as the task lives.
+pub(crate) async fn keep(ground: Arc<Ground>, remote: Arc<Remote>) {
+    let dials = machine::dials(&ground.me.node, &remote.who.node);
+    let mut pause = PAUSE_MIN;
+    loop {
+        if !dials {
+            let mut up = remote.up.subscribe();
+            // The sender lives in the remote, which this task holds.
+            let _ = up.wait_for(|up| !up).await;
+        }
+        match attempt(&ground, &remote, dials).await {
+            Ok(()) => pause = PAUSE_MIN,
+            Err(LinkError::Closed | LinkError::Refused(Refusal::Incarnation)) => {
+                ground.tell(Event::Gone(remote.who.incarnation));
+            }
+            Err(LinkError::Refused(Refusal::Turn)) => {}
+            Err(LinkError::Refused(Refusal::Stranger)) => ground.tell(Event::Stranger),
+            Err(
+                error @ (LinkError::Tls(_) | LinkError::Name | LinkError::Frame(_) | LinkError::Codec(_)),
+            ) => {
+                ground.refused(error.label(), remote.address, &error);
+            }
+            Err(error) => tracing::debug!(peer = %remote.who.node, %error, "no link"),
+        }
+        let jittered = pause.mul_f64(rand::rng().random_range(0.5..1.0));
+        tokio::select! {
+            () = tokio::time::sleep(jittered) => pause = (pause * 2).min(PAUSE_MAX),
+            () = remote.hurry.notified() => pause = PAUSE_MIN,
+        }
+    }
+}
+
+/// Makes one connection and runs it to its end.
+async fn attempt(ground: &Ground, remote: &Remote, dials: bool) -> Result<(), LinkError> {
+    // A knock must not wait for the connection that it asks for.
+    let _turn = if dials { Some(remote.turn.lock().await) } else { None };
+    let tcp = match timeout(CONNECT_TIME_MAX, TcpStream::connect(remote.address)).await {
+        Ok(Ok(tcp)) => tcp,
+        Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+            return Err(LinkError::Closed);
+        }
+        Ok(Err(error)) => return Err(error.into()),
+        Err(_) => return Err(LinkError::Timeout),
+    };
+    let greeting = timeout(ground.limits.greeting_time_max, greet(ground, remote, tcp));
+    let (stream, buffer, welcome) = greeting.await.map_err(|_| LinkError::Timeout)??;
+    if !dials {
+        return Err(LinkError::Turn);
+    }
+    ground.tell(Event::Epoch(welcome.epoch));
+    connection::run(ground, remote, stream, buffer, welcome.received).await;
+    Ok(())
+}
+
+async fn greet(
+    ground: &Ground,
+    remote: &Remote,
+    tcp: TcpStream,
+) -> Result<(Stream, BytesMut, Welcome), LinkError> {
+    tcp.set_nodelay(true)?;
+    let ssl = ground.session()?;
+    let mut stream = Stream::new(ssl, tcp).map_err(|e| LinkError::Tls(e.to_string()))?;
+    std::pin::Pin::new(&mut stream).connect().await.map_err(|e| LinkError::Tls(e.to_string()))?;
+    if !tls::peer_is(stream.ssl(), &remote.who.node) {
+        return Err(LinkError::Name);
+    }
+    let hello = Hello {
+        version_min: VERSION_MIN,
+        version_max: VERSION_MAX,
+        cluster: ground.cluster.clone(),
+        node: ground.me.node.clone(),
+        incarnation: ground.me.incarnation,
+        expects: remote.who.incarnation,
+        received: remote.received.load(Ordering::Relaxed),
+        epoch: ground.epoch.load(Ordering::Relaxed),
+    };
+    connection::write_control(&mut stream, &Control::Hello(hello)).await?;
+    let mut buffer = BytesMut::new();
+    match connection::read_control(&mut stream, &mut buffer, GREETING_BYTES_MAX).await? {
+        Control::Welcome(welcome) => {
+            machine::welcome(&welcome).map_err(LinkError::Refusing)?;
+            Ok((stream, buffer, welcome))
+        }
+        Control::Refuse(refusal) => Err(LinkError::Refused(refusal)),
+        _ => Err(LinkError::Turn),
+    }
+}

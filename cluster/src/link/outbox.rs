@@ -1,0 +1,277 @@
+//! What waits for one peer: bytes of whole frames, kept until the peer has confirmed them, so that a link may break and
+//! be made anew without a message lost or doubled.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::sync::Notify;
+
+use crate::Limits;
+use crate::wire::frame;
+
+/// A bounded queue of frames to one incarnation of one node.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    inner: Mutex<Inner>,
+    wake: Notify,
+    bytes_max: usize,
+    messages_max: u64,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// Frames that are neither counted nor confirmed; they go first.
+    control: Vec<u8>,
+    /// Messages that were never written.
+    pending: BytesMut,
+    /// Batches handed to a connection and not yet confirmed, oldest first.
+    sent: VecDeque<Batch>,
+    /// How many of `sent` this connection has been handed.
+    handed: usize,
+    /// The number of the last message.
+    last: u64,
+    /// The number of the last message in `sent`.
+    batched: u64,
+    /// The number of the last message confirmed.
+    confirmed: u64,
+    /// Bytes in `pending` and `sent`.
+    bytes: usize,
+    /// A connection waits for something to write.
+    idle: bool,
+}
+
+#[derive(Debug)]
+struct Batch {
+    last: u64,
+    bytes: Bytes,
+}
+
+/// What to write next.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Writing {
+    /// Control frames: to be written first.
+    pub(crate) control: Vec<u8>,
+    /// Messages.
+    pub(crate) messages: Bytes,
+    /// How many of them were never written before.
+    pub(crate) fresh: u64,
+}
+
+impl Outbox {
+    pub(crate) fn new(limits: &Limits) -> Outbox {
+        Outbox {
+            inner: Mutex::default(),
+            wake: Notify::new(),
+            bytes_max: limits.outbox_bytes_max,
+            messages_max: limits.outbox_messages_max as u64,
+        }
+    }
+
+    /// Whether a message would be refused now.
+    pub(crate) fn is_full(&self) -> bool {
+        self.full(&self.lock(), 0)
+    }
+
+    /// Queues one message's frame. False if there is no room.
+    pub(crate) fn push(&self, frame: &[u8]) -> bool {
+        let mut inner = self.lock();
+        if self.full(&inner, frame.len()) {
+            return false;
+        }
+        inner.pending.extend_from_slice(frame);
+        inner.last += 1;
+        inner.bytes += frame.len();
+        self.wake(inner);
+        true
+    }
+
+    /// Queues a control frame for the connection that stands now.
+    pub(crate) fn push_control(&self, frame: &[u8]) {
+        let mut inner = self.lock();
+        // Control frames are small and rare. Whoever does not read them for long is cut off for silence.
+        if inner.control.len() < self.bytes_max {
+            inner.control.extend_from_slice(frame);
+            self.wake(inner);
+        }
+    }
+
+    /// Takes what is to be written next; waits for it.
+    pub(crate) async fn take(&self) -> Writing {
+        loop {
+            if let Some(writing) = self.try_take() {
+                return writing;
+            }
+            self.wake.notified().await;
+        }
+    }
+
+    fn try_take(&self) -> Option<Writing> {
+        let mut inner = self.lock();
+        let control = std::mem::take(&mut inner.control);
+        let batched = inner.batched;
+        let messages = inner.next_batch();
+        if control.is_empty() && messages.is_empty() {
+            inner.idle = true;
+            return None;
+        }
+        inner.idle = false;
+        Some(Writing { control, messages, fresh: inner.batched - batched })
+    }
+
+    /// The peer has all messages up to this number.
+    pub(crate) fn confirm(&self, number: u64) {
+        self.lock().confirm(number);
+    }
+
+    /// A new connection begins, on which the peer said how many messages it has: the rest is written again.
+    pub(crate) fn rewind(&self, number: u64) {
+        let mut inner = self.lock();
+        let number = number.min(inner.batched);
+        inner.confirm(number);
+        inner.control.clear();
+        inner.handed = 0;
+        let skip = number.saturating_sub(inner.confirmed);
+        inner.confirmed += skip;
+        let Some(batch) = inner.sent.front_mut() else { return };
+        let mut skipped = 0;
+        for _ in 0..skip {
+            skipped += frame::length(&batch.bytes[skipped..]);
+        }
+        batch.bytes.advance(skipped);
+        inner.bytes -= skipped;
+    }
+
+    /// Bytes that wait, written and unconfirmed ones included.
+    pub(crate) fn bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
+    /// Whether control frames wait to be written.
+    pub(crate) fn has_control(&self) -> bool {
+        !self.lock().control.is_empty()
+    }
+
+    fn full(&self, inner: &Inner, more: usize) -> bool {
+        inner.bytes + more > self.bytes_max || inner.last - inner.confirmed >= self.messages_max
+    }
+
+    fn wake(&self, mut inner: MutexGuard<'_, Inner>) {
+        if std::mem::take(&mut inner.idle) {
+            drop(inner);
+            self.wake.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn next_batch(&mut self) -> Bytes {
+        if let Some(batch) = self.sent.get(self.handed) {
+            self.handed += 1;
+            return batch.bytes.clone();
+        }
+        if self.pending.is_empty() {
+            return Bytes::new();
+        }
+        let bytes = self.pending.split().freeze();
+        self.batched = self.last;
+        self.sent.push_back(Batch { last: self.last, bytes: bytes.clone() });
+        self.handed += 1;
+        bytes
+    }
+
+    /// Lets go of whole batches; the front one may stay confirmed in part.
+    fn confirm(&mut self, number: u64) {
+        while let Some(batch) = self.sent.front().filter(|b| b.last <= number) {
+            self.confirmed = batch.last;
+            self.bytes -= batch.bytes.len();
+            self.handed = self.handed.saturating_sub(1);
+            self.sent.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::frame::Kind;
+
+    fn message(n: u8) -> Vec<u8> {
+        let mut out = Vec::new();
+        let start = frame::begin(&mut out);
+        out.extend_from_slice(&vec![n; usize::from(n)]);
+        frame::finish(&mut out, start, Kind::Message);
+        out
+    }
+
+    fn outbox(bytes_max: usize, messages_max: usize) -> Outbox {
+        Outbox::new(&Limits {
+            outbox_bytes_max: bytes_max,
+            outbox_messages_max: messages_max,
+            ..Limits::default()
+        })
+    }
+
+    fn written(outbox: &Outbox) -> Vec<u8> {
+        std::iter::from_fn(|| outbox.try_take()).flat_map(|w| w.messages).collect()
+    }
+
+    #[test]
+    fn what_the_peer_lacks_is_written_again_in_order_and_nothing_else() {
+        let outbox = outbox(10_000, 100);
+        for n in 1..=3 {
+            assert!(outbox.push(&message(n)));
+        }
+        assert_eq!(written(&outbox), [message(1), message(2), message(3)].concat());
+        assert!(outbox.push(&message(4)));
+        written(&outbox);
+        assert!(outbox.push(&message(5)));
+        outbox.rewind(2);
+        assert_eq!(written(&outbox), [message(3), message(4), message(5)].concat());
+        outbox.rewind(4);
+        assert_eq!(written(&outbox), message(5));
+        outbox.confirm(5);
+        assert_eq!(outbox.bytes(), 0);
+    }
+
+    #[test]
+    fn a_peer_that_confirms_what_was_never_sent_is_not_believed() {
+        let outbox = outbox(10_000, 100);
+        assert!(outbox.push(&message(1)));
+        outbox.rewind(77);
+        assert_eq!(written(&outbox), message(1));
+    }
+
+    #[test]
+    fn the_outbox_is_bounded_in_bytes_and_in_messages_until_they_are_confirmed() {
+        let small = outbox(2 * message(9).len(), 100);
+        assert!(small.push(&message(9)) && small.push(&message(9)));
+        assert!(!small.push(&message(9)));
+        written(&small);
+        assert!(!small.push(&message(9)), "written is not confirmed");
+        small.confirm(2);
+        assert!(small.push(&message(9)));
+
+        let few = outbox(10_000, 2);
+        assert!(few.push(&message(1)) && few.push(&message(1)));
+        assert!(few.is_full());
+    }
+
+    #[test]
+    fn control_frames_go_first_and_die_with_their_connection() {
+        let outbox = outbox(10_000, 10);
+        outbox.push(&message(1));
+        outbox.push_control(b"control");
+        assert_eq!(
+            outbox.try_take(),
+            Some(Writing { control: b"control".to_vec(), messages: message(1).into(), fresh: 1 })
+        );
+        outbox.push_control(b"control");
+        outbox.rewind(1);
+        assert_eq!(outbox.try_take(), None);
+    }
+}
