@@ -33,6 +33,10 @@ impl Session {
         if stanza.to.is_none() && !matches!(stanza.kind, Kind::Presence(_)) {
             stanza.to = Some(self.address.clone().into()); // RFC 6120 §10.3
         }
+        // RFC 6120 §8.2.3: a request has an id and asks something.
+        if stanza.is_request() && (stanza.id.is_none() || stanza.payload.is_none()) {
+            return self.bounce(sid, &stanza, Condition::BadRequest, env, out);
+        }
         let place = self.place(stanza.to.as_ref(), env);
         let mut cx = Cx { place, session: self, sid: Some(sid), delivered: &[], env, out };
         if let Err(error) = env.features.guard(Door::FromClient, &mut cx, &stanza) {

@@ -168,6 +168,8 @@ fn requests_go_between_clients_and_so_do_their_answers() {
 fn a_request_that_nobody_answers_is_refused_and_a_bad_one_too() {
     let mut world = World::default();
     let romeo = world.enter(ROMEO);
+    world.says(romeo, "<iq to='juliet@capulet.lit/x' type='get'><q xmlns='urn:x'/></iq>");
+    assert_eq!(refusal(&mut world, romeo), Condition::BadRequest);
     for to in ["", "to='montague.lit'", "to='romeo@montague.lit'", "to='conference.montague.lit'"] {
         world.says(romeo, &format!("<iq {to} type='get' id='1'><q xmlns='urn:x'/></iq>"));
         assert_eq!(refusal(&mut world, romeo), Condition::ServiceUnavailable, "{to}");

@@ -1,8 +1,11 @@
 //! Subscriptions between two accounts (RFC 6121 §3); the tables themselves are tested beside them.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::BareJid;
 use crate::ns;
+use crate::session::subscription::State;
 
 fn roster(world: &mut World, client: Client) {
     world.says(client, "<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>");
@@ -192,4 +195,34 @@ fn nothing_overtakes_a_subscription_while_the_store_takes_its_time() {
     assert_eq!(story(&mut world, romeo), expected);
     world.store_answers();
     assert_eq!(story(&mut world, romeo), ["push to"]);
+}
+
+/// How two accounts stand to each other: each as it sees itself.
+fn states(world: &mut World) -> (State, State) {
+    let (romeo, juliet) =
+        (BareJid::new("romeo@montague.lit").unwrap(), BareJid::new("juliet@capulet.lit").unwrap());
+    let ours = world.session(romeo.as_str()).unwrap().state(&juliet);
+    (ours, world.session(juliet.as_str()).unwrap().state(&romeo))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn whatever_two_users_say_both_sides_agree(said in prop::collection::vec((any::<bool>(), 0..5usize), 0..16)) {
+        let mut world = World::default();
+        let (romeo, juliet) = (world.enter(ROMEO), world.enter(JULIET));
+        for (is_romeo, what) in said {
+            let (client, to) = if is_romeo { (romeo, "juliet@capulet.lit") } else { (juliet, "romeo@montague.lit") };
+            match ["subscribe", "subscribed", "unsubscribe", "unsubscribed"].get(what) {
+                Some(verb) => world.says(client, &format!("<presence type='{verb}' to='{to}'/>")),
+                None => world.says(client, &format!(
+                    "<iq type='set' id='x'><query xmlns='jabber:iq:roster'><item jid='{to}' subscription='remove'/></query></iq>"
+                )),
+            }
+            let (ours, theirs) = states(&mut world);
+            prop_assert_eq!((ours.to, ours.from), (theirs.from, theirs.to));
+            prop_assert_eq!((ours.ask, ours.asked), (theirs.asked, theirs.ask));
+        }
+    }
 }
