@@ -13,6 +13,9 @@ pub(super) struct UnderWay {
     pub(super) handing_over: bool,
 }
 
+/// What goes on when the world has answered: [`crate::machine::Then`] or [`crate::machine::Derived`].
+type Next<A> = Box<dyn FnOnce(&mut Session, A, &Env<'_>, &mut Out<Session>) + Send>;
+
 impl PartialEq for UnderWay {
     /// All are alike: what is under way makes no two sessions differ.
     fn eq(&self, _: &Self) -> bool {
@@ -57,10 +60,7 @@ impl Session {
     }
 
     /// Counts a question until it is answered, and settles the step that the answer makes.
-    fn counted<A: 'static>(
-        &mut self,
-        then: Box<dyn FnOnce(&mut Self, A, &Env<'_>, &mut Out<Self>) + Send>,
-    ) -> Box<dyn FnOnce(&mut Self, A, &Env<'_>, &mut Out<Self>) + Send> {
+    fn counted<A: 'static>(&mut self, then: Next<A>) -> Next<A> {
         self.under_way.questions += 1;
         Box::new(move |session, answer, env, out| {
             session.under_way.questions = session.under_way.questions.saturating_sub(1);
