@@ -51,6 +51,10 @@ pub const MUC_ROOMINFO: &str = "http://jabber.org/protocol/muc#roominfo";
 pub const MUC_REQUEST: &str = "http://jabber.org/protocol/muc#request";
 /// Private XML storage (XEP-0049).
 pub const PRIVATE: &str = "jabber:iq:private";
+/// Reflected messages keep their id (XEP-0045 §7.4).
+pub const MUC_STABLE_ID: &str = "http://jabber.org/protocol/muc#stable_id";
+/// The room answers pings of occupants to themselves (XEP-0410 §4).
+pub const MUC_SELF_PING: &str = "http://jabber.org/protocol/muc#self-ping-optimization";
 /// Ad-hoc commands (XEP-0050).
 pub const COMMANDS: &str = "http://jabber.org/protocol/commands";
 /// vCards (XEP-0054).

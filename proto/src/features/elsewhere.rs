@@ -45,7 +45,8 @@ elsewhere! {
     /// Data forms: see [`crate::form`].
     Forms "XEP-0004" "2.13.2" "Data Forms" at Host &[ns::DATA];
     /// Rooms: see [`crate::room`].
-    Rooms "XEP-0045" "1.35.5" "Multi-User Chat" at Rooms &[ns::MUC] at Room &[ns::MUC];
+    Rooms "XEP-0045" "1.35.5" "Multi-User Chat" at Rooms &[ns::MUC, ns::MUC_STABLE_ID]
+        at Room &[ns::MUC, ns::MUC_STABLE_ID];
     /// Messages that wait for their receiver: see [`crate::session::offline`].
     Offline "XEP-0160" "1.0.1" "Offline Messages" at Host &[ns::MSG_OFFLINE];
     /// Stamps on messages that were late: see [`crate::datetime`].
@@ -57,7 +58,7 @@ elsewhere! {
     /// Invitations pass from client to client, and are copied: see [`super::carbons`].
     Invitations "XEP-0249" "1.2" "Direct MUC Invitations";
     /// Occupants ask a room whether they are still in it: see [`crate::room`].
-    SelfPing "XEP-0410" "1.1.0" "MUC Self-Ping";
+    SelfPing "XEP-0410" "1.1.0" "MUC Self-Ping" at Room &[ns::MUC_SELF_PING];
     /// Hints about copying and keeping are honoured: see [`crate::stanza::Facts`].
     Hints "XEP-0334" "1.0.0" "Message Processing Hints";
     /// Wraps copies: see [`super::carbons`].

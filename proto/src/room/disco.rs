@@ -12,10 +12,6 @@ use crate::ns;
 use crate::stanza::{Condition, Stanza};
 use crate::xml::{Build, el};
 
-/// Reflected messages keep their id (XEP-0045 §7.4).
-const STABLE_ID: &str = "http://jabber.org/protocol/muc#stable_id";
-/// The room answers pings of occupants to themselves (XEP-0410 §4).
-const SELF_PING: &str = "http://jabber.org/protocol/muc#self-ping-optimization";
 /// The node that tells one's reserved nickname (XEP-0045 §7.12).
 const RESERVED_NICK: &str = "x-roomuser-item";
 /// The node that tells which extensions pass (XEP-0045 §15.1.2).
@@ -36,8 +32,7 @@ impl Room {
     fn info(&self, env: &Env<'_>) -> Element {
         let name = Some(&self.config.name).filter(|name| !name.is_empty()).cloned();
         let name = name.or_else(|| self.address.node().map(ToString::to_string)).unwrap_or_default();
-        let mut features: Vec<&str> =
-            vec![ns::DISCO_INFO, ns::DISCO_ITEMS, ns::MUC, ns::PING, STABLE_ID, SELF_PING];
+        let mut features = vec![ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING];
         features.extend(self.nature());
         features.extend(env.features.advertised(Place::Room));
         features.sort_unstable();

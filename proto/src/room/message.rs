@@ -8,7 +8,7 @@ use super::broadcast::deliver;
 use super::{Change, Room, Subject};
 use crate::machine::{Env, Machine, Out};
 use crate::ns;
-use crate::stanza::{Condition, Facts, Kind, MessageType, Stanza};
+use crate::stanza::{Condition, Facts, MessageType, Stanza};
 use crate::xml::el;
 
 impl Room {
@@ -106,7 +106,6 @@ impl Room {
             return out.refuse(&stanza, Condition::Forbidden);
         }
         let mut private = self.reflection(stanza.clone());
-        private.kind = Kind::Message(kind);
         private.from = Some(sender.jid.clone().into());
         private.push(&el("x", ns::MUC_USER));
         deliver(private, target.receivers().collect(), out);
