@@ -43,7 +43,6 @@ mod tests {
     use crate::testing::World;
 
     #[test]
-    #[ignore = "until the session machine is there"]
     fn the_server_its_rooms_and_the_own_account_answer() {
         let mut world = World::default();
         let juliet = world.enter("juliet@capulet.lit/balcony");
@@ -55,7 +54,6 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "until the session machine is there"]
     fn a_stranger_does_not_learn_whether_an_account_exists() {
         let mut world = World::default();
         world.account("romeo@montague.lit");

@@ -137,7 +137,6 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "until the session machine is there"]
     fn what_is_put_away_is_found_again() {
         let mut world = World::default();
         let hamlet = world.enter("hamlet@capulet.lit/denmark");
@@ -154,7 +153,6 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "until the session machine is there"]
     fn it_is_nobody_elses_business() {
         let mut world = World::default();
         world.account("hamlet@capulet.lit");
@@ -166,7 +164,6 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "until the session machine is there"]
     fn requests_without_sense_are_refused() {
         let mut world = World::default();
         let hamlet = world.enter("hamlet@capulet.lit/denmark");
@@ -177,7 +174,6 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "until the session machine is there"]
     fn there_is_an_end_to_it_but_what_is_there_can_be_changed() {
         let mut world = World::default();
         let hamlet = world.enter("hamlet@capulet.lit/denmark");

@@ -40,7 +40,6 @@ mod tests {
     use crate::testing::World;
 
     #[test]
-    #[ignore = "until the session machine is there"]
     fn the_server_knows_what_time_it_is() {
         let mut world = World::default();
         let juliet = world.enter("juliet@capulet.lit/balcony");

@@ -99,7 +99,6 @@ mod tests {
     const GET: &str = "<iq id='g' type='get'><vCard xmlns='vcard-temp'/></iq>";
 
     #[test]
-    #[ignore = "until the session machine is there"]
     fn what_one_writes_all_can_read() {
         let mut world = World::default();
         let juliet = world.enter("juliet@capulet.lit/balcony");
@@ -114,7 +113,6 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "until the session machine is there"]
     fn no_vcard_and_no_account_look_the_same() {
         let mut world = World::default();
         world.account("juliet@capulet.lit");
@@ -126,7 +124,6 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "until the session machine is there"]
     fn nobody_writes_for_others_or_without_bounds() {
         let mut world = World::default();
         world.account("juliet@capulet.lit");

@@ -39,7 +39,6 @@ mod tests {
     use crate::testing::World;
 
     #[test]
-    #[ignore = "until the session machine is there"]
     fn the_server_says_what_it_runs() {
         let mut world = World::default();
         let juliet = world.enter("juliet@capulet.lit/balcony");

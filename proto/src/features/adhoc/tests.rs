@@ -94,7 +94,6 @@ fn credentials(world: &World, jid: &str) -> Option<Vec<u8>> {
 const TYBALT: &str = "tybalt@capulet.lit";
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn an_account_is_added_once() {
     let mut office = Office::new();
     assert_eq!(office.count(), "0", "the test's own accounts are in no directory");
@@ -113,7 +112,6 @@ fn an_account_is_added_once() {
 }
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn a_form_that_is_wrong_is_refused_and_may_be_tried_again() {
     let mut office = Office::new();
     for fields in [
@@ -131,7 +129,6 @@ fn a_form_that_is_wrong_is_refused_and_may_be_tried_again() {
 }
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn accounts_are_deleted_with_their_streams_and_subscriptions() {
     let mut office = Office::new();
     let roster = Key::new(collection::ROSTER, TYBALT);
@@ -153,7 +150,6 @@ fn accounts_are_deleted_with_their_streams_and_subscriptions() {
 }
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn an_administrator_does_not_delete_the_ground_under_his_feet() {
     let mut office = Office::new();
     let answer = office.runs(DELETE, &[("accountjids", &["admin@capulet.lit"])]);
@@ -162,7 +158,6 @@ fn an_administrator_does_not_delete_the_ground_under_his_feet() {
 }
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn a_password_is_changed_and_who_was_logged_in_is_logged_out() {
     let mut office = Office::new();
     let tybalt = office.world.enter("tybalt@capulet.lit/street");
@@ -176,7 +171,6 @@ fn a_password_is_changed_and_who_was_logged_in_is_logged_out() {
 }
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn sessions_are_ended_and_the_account_stays() {
     let mut office = Office::new();
     let tybalt = office.world.enter("tybalt@capulet.lit/street");
@@ -186,7 +180,6 @@ fn sessions_are_ended_and_the_account_stays() {
 }
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn a_roster_is_shown() {
     let mut office = Office::new();
     let roster = Key::new(collection::ROSTER, TYBALT);
@@ -201,7 +194,6 @@ fn a_roster_is_shown() {
 }
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn others_may_not() {
     let mut office = Office::new();
     let juliet = office.world.enter("juliet@capulet.lit/balcony");
@@ -221,7 +213,6 @@ fn others_may_not() {
 }
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn a_session_belongs_to_one_client_and_command_and_ends() {
     let mut office = Office::new();
     let asked = command(&office.says(office.admin, &format!("node='{ADD}'"), ""));
@@ -241,7 +232,6 @@ fn a_session_belongs_to_one_client_and_command_and_ends() {
 }
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn a_command_is_cancelled_and_actions_are_understood() {
     let mut office = Office::new();
     let asked = command(&office.says(office.admin, &format!("node='{ADD}' action='execute'"), ""));

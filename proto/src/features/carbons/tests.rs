@@ -28,7 +28,6 @@ impl Scene {
 }
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn what_one_device_gets_the_other_sees() {
     let Scene { mut world, balcony, phone, romeo } = Scene::new();
     world.says(
@@ -47,7 +46,6 @@ fn what_one_device_gets_the_other_sees() {
 }
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn what_one_device_says_the_other_sees() {
     let Scene { mut world, balcony, phone, romeo } = Scene::new();
     world.says(balcony, "<message to='romeo@montague.lit' type='chat'><body>Ay me!</body></message>");
@@ -61,7 +59,6 @@ fn what_one_device_says_the_other_sees() {
 }
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn the_sender_gets_no_copy_of_its_own() {
     let Scene { mut world, balcony, phone, .. } = Scene::new();
     world.says(phone, "<message to='romeo@montague.lit' type='chat'><body>Ay me!</body></message>");
@@ -70,7 +67,6 @@ fn the_sender_gets_no_copy_of_its_own() {
 }
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn a_message_to_oneself_comes_once_to_each_device() {
     let Scene { mut world, balcony, phone, .. } = Scene::new();
     world.says(balcony, "<message to='juliet@capulet.lit/balcony' type='chat'><body>Note</body></message>");
@@ -83,7 +79,6 @@ fn a_message_to_oneself_comes_once_to_each_device() {
 }
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn copies_can_be_switched_on_and_off_again_and_again() {
     let Scene { mut world, phone, romeo, .. } = Scene::new();
     for iq in [ON, OFF, OFF] {
@@ -95,7 +90,6 @@ fn copies_can_be_switched_on_and_off_again_and_again() {
 }
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn nobody_switches_the_copies_of_another() {
     let Scene { mut world, romeo, .. } = Scene::new();
     world.says(romeo, &ON.replace("<iq", "<iq to='juliet@capulet.lit'"));
@@ -103,7 +97,6 @@ fn nobody_switches_the_copies_of_another() {
 }
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn the_rules_say_what_is_copied() {
     let options = options();
     let (sent, received) = (true, true);

@@ -27,7 +27,6 @@ fn condition(answer: &Stanza) -> String {
 }
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn the_server_says_what_it_is_and_what_belongs_to_it() {
     let mut world = World::default();
     let juliet = world.enter("juliet@capulet.lit/balcony");
@@ -46,7 +45,6 @@ fn the_server_says_what_it_is_and_what_belongs_to_it() {
 }
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn the_capabilities_node_is_answered_and_an_unknown_one_is_not() {
     let mut world = World::default();
     let juliet = world.enter("juliet@capulet.lit/balcony");
@@ -64,7 +62,6 @@ fn the_capabilities_node_is_answered_and_an_unknown_one_is_not() {
 }
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn an_account_shows_itself_to_its_owner() {
     let mut world = World::default();
     let juliet = world.enter("juliet@capulet.lit/balcony");
@@ -81,7 +78,6 @@ fn an_account_shows_itself_to_its_owner() {
 }
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn a_stranger_cannot_tell_an_account_from_none() {
     let mut world = World::default();
     world.enter("juliet@capulet.lit/balcony");
@@ -97,7 +93,6 @@ fn a_stranger_cannot_tell_an_account_from_none() {
 }
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn a_subscriber_sees_the_account() {
     let mut world = World::default();
     let item = br#"{"to":true,"from":true}"#.to_vec();
@@ -112,7 +107,6 @@ fn a_subscriber_sees_the_account() {
 }
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn the_room_service_lists_public_rooms() {
     let mut world = World::default();
     let directory = Key::new(collection::ROOMS, "conference.capulet.lit");
@@ -134,7 +128,6 @@ fn the_room_service_lists_public_rooms() {
 }
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn commands_are_shown_to_administrators_only() {
     let mut world = World::default();
     let admin = world.enter("admin@capulet.lit/desk");

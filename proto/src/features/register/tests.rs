@@ -23,7 +23,6 @@ fn credentials(world: &World) -> Option<Vec<u8>> {
 }
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn who_is_registered_is_told_so() {
     let mut world = World::default();
     let juliet = world.enter("juliet@capulet.lit/balcony");
@@ -32,7 +31,6 @@ fn who_is_registered_is_told_so() {
 }
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn a_password_is_changed() {
     let mut world = World::default();
     let juliet = world.enter("juliet@capulet.lit/balcony");
@@ -51,7 +49,6 @@ fn a_password_is_changed() {
 }
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn nobody_changes_another_password_or_to_none() {
     let mut world = World::default();
     let juliet = world.enter("juliet@capulet.lit/balcony");
@@ -74,7 +71,6 @@ fn nobody_changes_another_password_or_to_none() {
 }
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn an_account_is_removed_with_all_that_belongs_to_it() {
     let mut world = World::default();
     let roster = Key::new(collection::ROSTER, JULIET);
@@ -102,7 +98,6 @@ fn an_account_is_removed_with_all_that_belongs_to_it() {
 }
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn removing_an_account_and_something_else_is_refused() {
     let mut world = World::default();
     let juliet = world.enter("juliet@capulet.lit/balcony");
@@ -111,7 +106,6 @@ fn removing_an_account_and_something_else_is_refused() {
 }
 
 #[test]
-#[ignore = "until the session machine is there"]
 fn nobody_registers_for_others_or_elsewhere() {
     let mut world = World::default();
     world.account("romeo@montague.lit");
