@@ -69,7 +69,7 @@ impl Feature for Carbons {
                     cx.session.resources.iter().find(|resource| stanza.from.as_ref() == Some(&resource.jid));
                 let sender = sender.map(|resource| resource.sid);
                 let side = if is_own(cx, stanza) { Side::Sent } else { Side::Received };
-                if is_eligible(stanza, side, cx.env.options) {
+                if !was_refused(cx, stanza) && is_eligible(stanza, side, cx.env.options) {
                     let excluded: Vec<u64> = cx.delivered.iter().copied().chain(sender).collect();
                     copy(cx, stanza, side, &excluded);
                 }
@@ -102,6 +102,12 @@ fn is_eligible(message: &Stanza, side: Side, options: &Options) -> bool {
         // Whether the message was eligible shows in what the error repeats of it.
         MessageType::Error => facts.contains(Facts::BODY) || is_im,
     }
+}
+
+/// Whether the sender was told that nobody got it (RFC 6121 §8.5.3.2.1): then nobody should.
+fn was_refused(cx: &Cx<'_, '_>, message: &Stanza) -> bool {
+    let to_resource = message.to.as_ref().is_some_and(|to| to.resource().is_some());
+    message.kind == Kind::Message(MessageType::Normal) && to_resource && cx.delivered.is_empty()
 }
 
 /// Whether it is a private message from a room's occupant (XEP-0045 §7.5).

@@ -97,6 +97,16 @@ fn nobody_switches_the_copies_of_another() {
 }
 
 #[test]
+fn a_message_that_was_refused_is_not_copied() {
+    let Scene { mut world, phone, romeo, .. } = Scene::new();
+    world.says(romeo, "<message to='juliet@capulet.lit/gone'><body>Hist!</body></message>");
+    assert!(world.hears_xml(romeo)[0].contains("<service-unavailable"));
+    assert!(world.hears(phone).is_empty());
+    world.says(romeo, "<message to='juliet@capulet.lit/gone' type='chat'><body>Hist!</body></message>");
+    assert_eq!(world.hears(phone).len(), 1, "a chat message goes to the account instead");
+}
+
+#[test]
 fn the_rules_say_what_is_copied() {
     let options = options();
     let (sent, received) = (true, true);
