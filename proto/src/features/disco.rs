@@ -1,12 +1,12 @@
 //! Service Discovery (XEP-0030): what the server, its rooms and its accounts are and can do, and what belongs to them.
 
 use minidom::Element;
-use serde::Deserialize;
 
 use super::info::Info;
 use super::{adhoc, caps, get, store_error, trusts};
 use crate::feature::{Answer, Ask, Cx, Feature, Place, Spec};
 use crate::ns;
+use crate::room::Listing;
 use crate::stanza::{Condition, Stanza, StanzaError};
 use crate::store::{Key, Query, Reply, collection};
 use crate::xml::{Build, el};
@@ -131,14 +131,6 @@ fn rooms_info(cx: &Cx<'_, '_>, node: Option<&str>) -> Result<Element, StanzaErro
     }
 }
 
-/// What the directory says of a room. A room that says nothing is not listed.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Listed {
-    name: String,
-    public: bool,
-}
-
 fn rooms_items(cx: &mut Cx<'_, '_>, iq: &Stanza, node: Option<&str>) -> Answer {
     if node.is_some() {
         return Answer::Error(Condition::ItemNotFound.into());
@@ -147,10 +139,7 @@ fn rooms_items(cx: &mut Cx<'_, '_>, iq: &Stanza, node: Option<&str>) -> Answer {
     let (directory, iq) = (Key::new(collection::ROOMS, service), iq.clone());
     cx.out.ask(Query::Map(directory), move |_, reply, _, out| match reply {
         Ok(Reply::Map(rooms)) => {
-            let listed = rooms.iter().map(|(jid, json)| {
-                let room: Listed = serde_json::from_slice(json).unwrap_or_default();
-                (jid, room)
-            });
+            let listed = rooms.iter().map(|(jid, json)| (jid, Listing::from_json(json)));
             let listed: Vec<_> = listed.filter(|(_, room)| room.public).collect();
             let listed = listed.iter().map(|(jid, room)| {
                 (jid.as_str(), None, (!room.name.is_empty()).then_some(room.name.as_str()))

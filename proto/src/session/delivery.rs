@@ -24,7 +24,7 @@ pub enum Fate {
 /// RFC 6121 §8.5: `resource` is the resource of its address, `resources` are all bound ones.
 pub fn fate(kind: Kind, exists: bool, resource: Option<&str>, resources: &[Resource]) -> Fate {
     if !exists {
-        return fate_of_no_account(kind);
+        return fate_of_no_account(kind, resource);
     }
     let Some(name) = resource else { return fate_at_bare(kind, resources) };
     // Subscriptions and probes are for the account, whatever resource they name (§3.1.3, §4.3.2).
@@ -52,8 +52,10 @@ pub fn fate(kind: Kind, exists: bool, resource: Option<&str>, resources: &[Resou
 }
 
 /// §8.5.1: the account does not exist.
-fn fate_of_no_account(kind: Kind) -> Fate {
+fn fate_of_no_account(kind: Kind, resource: Option<&str>) -> Fate {
     match kind {
+        // Features answer a stranger alike whether the account exists or not (XEP-0030 §8, XEP-0054 §3.3).
+        Kind::Iq(IqType::Get | IqType::Set) if resource.is_none() => Fate::Server,
         Kind::Message(MessageType::Error | MessageType::Headline) => Fate::Drop,
         Kind::Message(_) | Kind::Iq(IqType::Get | IqType::Set) => Fate::Refuse(Condition::ServiceUnavailable),
         // §4.3.2: who probes an account that is not there is told that there is nothing to see.

@@ -95,6 +95,8 @@ pub enum Order {
     Remove,
     /// Its password was changed or it was disabled: close every stream with `<not-authorized/>`… and stay.
     EndStreams,
+    /// Close the stream of this resource, if it is bound.
+    EndResource(Box<str>),
 }
 
 /// Records of a session's log.
@@ -175,6 +177,7 @@ impl Machine for Session {
             Input::AccountsLost(lost) => self.contacts_lost(&lost, env, out),
             Input::Order(Order::Remove) => self.remove(env, out),
             Input::Order(Order::EndStreams) => self.end_streams(env, out),
+            Input::Order(Order::EndResource(name)) => self.end_resource(&name, env, out),
         }
         self.settle(first, env, out);
     }

@@ -14,6 +14,13 @@ impl Session {
         }
     }
 
+    /// The administrator ends one client's session (XEP-0133 §4.5).
+    pub(super) fn end_resource(&mut self, name: &str, env: &Env<'_>, out: &mut Out<Self>) {
+        if let Some(sid) = self.resource_named(name).map(|resource| resource.sid) {
+            self.end(sid, StreamCondition::NotAuthorized, env, out);
+        }
+    }
+
     /// The account was removed (XEP-0077 §3.2): contacts and clients are told, and all that was kept is forgotten.
     pub(super) fn remove(&mut self, env: &Env<'_>, out: &mut Out<Self>) {
         let sids = self.sids();
@@ -33,15 +40,8 @@ impl Session {
         for (kind, contact) in goodbye {
             out.route(Stanza::presence(kind).with_from(self.address.clone()).with_to(contact));
         }
-        let stored = [
-            collection::CREDENTIALS,
-            collection::ROSTER,
-            collection::REQUESTS,
-            collection::OFFLINE,
-            collection::VCARD,
-        ];
         let remove = |collection| Write::Remove(Key::new(collection, self.address.as_str()));
-        out.store(stored.map(remove).to_vec(), |_, _, _, _| {});
+        out.store(collection::OF_ACCOUNT.map(remove).to_vec(), |_, _, _, _| {});
         self.commit(Change::Forgotten, out);
     }
 

@@ -1,6 +1,6 @@
 //! Commands that change accounts (XEP-0133 §4.1, §4.2, §4.5, §4.7).
 
-use jid::BareJid;
+use jid::{BareJid, Jid};
 
 use super::call::Call;
 use super::deletion::Deletion;
@@ -49,12 +49,15 @@ fn account_in(call: &Call, form: &Form) -> Result<BareJid, StanzaError> {
     call.account(jid)
 }
 
+/// The addresses that a form names: at least one.
+fn jids_in(form: &Form) -> Result<Vec<Jid>, StanzaError> {
+    let jids = form.jids("accountjids").map_err(|_| bad("bad-payload"))?;
+    if jids.is_empty() { Err(bad("bad-payload").text("accountjids is missing")) } else { Ok(jids) }
+}
+
 /// The accounts that a form names: at least one.
 pub(super) fn accounts_in(call: &Call, form: &Form) -> Result<Vec<BareJid>, StanzaError> {
-    let jids = form.jids("accountjids").map_err(|_| bad("bad-payload"))?;
-    if jids.is_empty() {
-        return Err(bad("bad-payload").text("accountjids is missing"));
-    }
+    let jids = jids_in(form)?;
     let mut accounts = jids.iter().map(|jid| call.account(jid)).collect::<Result<Vec<_>, _>>()?;
     accounts.sort();
     accounts.dedup();
@@ -206,11 +209,14 @@ impl Command for EndSession {
     }
 
     fn run(&self, cx: &mut Cx<'_, '_>, call: Call, form: &Form) -> Result<(), StanzaError> {
-        let accounts = accounts_in(&call, form)?;
+        // A full JID names one session, a bare one all of that account.
+        let jids = jids_in(form)?;
+        let accounts = jids.iter().map(|jid| call.account(jid)).collect::<Result<Vec<_>, _>>()?;
         // The answer goes first: one's own session may be among them.
         call.done("The sessions were told to end.", cx.out);
-        for account in accounts {
-            cx.out.effects.push(Effect::Order(account, Order::EndStreams));
+        for (account, jid) in accounts.into_iter().zip(jids) {
+            let order = jid.resource().map(|name| Order::EndResource(name.as_str().into()));
+            cx.out.effects.push(Effect::Order(account, order.unwrap_or(Order::EndStreams)));
         }
         Ok(())
     }

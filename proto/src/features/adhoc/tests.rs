@@ -180,6 +180,16 @@ fn sessions_are_ended_and_the_account_stays() {
 }
 
 #[test]
+fn one_of_several_sessions_is_ended() {
+    let mut office = Office::new();
+    let street = office.world.enter("tybalt@capulet.lit/street");
+    let hall = office.world.enter("tybalt@capulet.lit/hall");
+    assert_eq!(note(&office.runs(END, &[("accountjids", &["tybalt@capulet.lit/street"])])).0, "info");
+    assert!(office.world.ended(street).is_some());
+    assert_eq!(office.world.ended(hall), None);
+}
+
+#[test]
 fn a_roster_is_shown() {
     let mut office = Office::new();
     let roster = Key::new(collection::ROSTER, TYBALT);

@@ -32,7 +32,9 @@ fn without_an_account_messages_and_requests_are_refused() {
             assert_eq!(fate(message(kind), false, to, &[]), REFUSE);
         }
         assert_eq!(fate(message(Error), false, to, &[]), Fate::Drop);
-        assert_eq!(fate(Kind::Iq(IqType::Get), false, to, &[]), REFUSE);
+        // Features answer for the account, and say the same whether it exists or not.
+        let request = if to.is_none() { Fate::Server } else { REFUSE };
+        assert_eq!(fate(Kind::Iq(IqType::Get), false, to, &[]), request);
         assert_eq!(fate(Kind::Iq(IqType::Result), false, to, &[]), Fate::Drop);
         assert_eq!(fate(Kind::Presence(PresenceType::Subscribe), false, to, &[]), Fate::Drop);
         assert_eq!(fate(Kind::Presence(PresenceType::Available), false, to, &[]), Fate::Drop);
