@@ -7,12 +7,10 @@ use muster_proto::store::{StoreError, Write};
 
 /// Most requests that wait.
 pub(super) const REQUESTS_MAX: usize = 65_536;
-/// Most bytes that wait.
-pub(super) const BYTES_MAX: usize = 64 * 1024 * 1024;
-
 /// What waits for a store.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Budget {
+    bytes_max: usize,
     requests: AtomicUsize,
     bytes: AtomicUsize,
 }
@@ -25,13 +23,18 @@ pub(super) struct Permit {
 }
 
 impl Budget {
+    /// Lets so many bytes wait.
+    pub(super) fn new(bytes_max: usize) -> Arc<Self> {
+        Arc::new(Self { bytes_max, requests: AtomicUsize::new(0), bytes: AtomicUsize::new(0) })
+    }
+
     /// Takes a share for a request of so many bytes.
     pub(super) fn take(self: &Arc<Self>, bytes: usize) -> Result<Permit, StoreError> {
         let requests = self.requests.fetch_add(1, Ordering::Relaxed);
         let waiting = self.bytes.fetch_add(bytes, Ordering::Relaxed);
         let permit = Permit { budget: Arc::clone(self), bytes };
         // A single large request is let through when nothing else waits.
-        if requests >= REQUESTS_MAX || (waiting > 0 && waiting + bytes > BYTES_MAX) {
+        if requests >= REQUESTS_MAX || (waiting > 0 && waiting + bytes > self.bytes_max) {
             return Err(StoreError::Away("its queue is full".to_owned()));
         }
         Ok(permit)
@@ -70,8 +73,8 @@ mod tests {
 
     #[test]
     fn what_is_answered_makes_room_for_more() {
-        let budget = Arc::new(Budget::default());
-        let first = budget.take(BYTES_MAX).unwrap();
+        let budget = Budget::new(1_000);
+        let first = budget.take(1_000).unwrap();
         assert!(budget.take(1).is_err());
         assert_eq!(budget.waiting(), 1);
         drop(first);
@@ -81,7 +84,7 @@ mod tests {
 
     #[test]
     fn the_number_of_requests_is_bounded_too() {
-        let budget = Arc::new(Budget::default());
+        let budget = Budget::new(1_000);
         let all: Vec<_> = (0..REQUESTS_MAX).map(|_| budget.take(0).unwrap()).collect();
         assert!(budget.take(0).is_err());
         drop(all);

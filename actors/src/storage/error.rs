@@ -68,10 +68,18 @@ pub enum StartError {
         /// What the system said.
         reason: String,
     },
-    /// An address is not `host:port`.
-    #[error("storage.addresses: {0:?} is not host:port")]
-    Address(String),
-    /// A setting that does not go with the others.
+    /// An address that Redis does not have.
+    #[error("storage.urls: {url:?} is not an address of Redis ({reason}); write redis://host:port")]
+    Url {
+        /// The address.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The addresses do not go together.
+    #[error("storage.urls: {0}")]
+    Urls(String),
+    /// A setting that cannot be.
     #[error("storage.{setting}: {reason}")]
     Setting {
         /// Which setting.
@@ -83,19 +91,16 @@ pub enum StartError {
     #[error("storage.password_file: Redis refuses the log-in: {0}")]
     Refused(String),
     /// Redis cannot be reached.
-    #[error("storage.addresses: Redis at {addresses} cannot be reached: {reason}")]
+    #[error("storage.urls: Redis at {urls} cannot be reached: {reason}")]
     Away {
         /// Where it was looked for.
-        addresses: String,
+        urls: String,
         /// What went wrong.
         reason: String,
     },
     /// The thread of the store could not be started.
     #[error("the thread of the store could not be started: {0}")]
     Thread(std::io::Error),
-    /// Not there yet.
-    #[error("this backend is not built in")]
-    Missing,
 }
 
 impl StartError {

@@ -1,9 +1,10 @@
 //! A store in memory: nothing outlives it. It is also the plainest statement of what a store does.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use muster_cluster::{MemoryRegister, ViewRegister};
 use muster_proto::store::{Collection, Key, Page, Query, Reply, StoreError, Write};
 
 use super::{Batch, Pending, Storage};
@@ -12,6 +13,7 @@ use super::{Batch, Pending, Storage};
 #[derive(Debug, Default)]
 pub struct Memory {
     state: Mutex<State>,
+    register: Arc<MemoryRegister>,
 }
 
 type Place = (Collection, Box<str>);
@@ -35,6 +37,10 @@ impl Storage for Memory {
     fn write(&self, batch: Batch) -> Pending<()> {
         let mut state = self.state();
         Pending::ready(state.open().and_then(|()| state.write(batch)))
+    }
+
+    fn register(&self) -> Arc<dyn ViewRegister> {
+        self.register.clone()
     }
 
     fn is_reachable(&self) -> bool {
@@ -150,8 +156,6 @@ fn place(key: Key) -> Place {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::storage::contract;
 

@@ -9,18 +9,21 @@ mod contract;
 mod error;
 mod memory;
 mod pending;
+mod redis;
 mod slots;
 mod sqlite;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use muster_cluster::ViewRegister;
 use muster_proto::store::{Query, Reply, Write};
 
-pub use config::{Config, RedisConfig, SqliteConfig, Synchronous, Topology};
+pub use config::{Config, RedisConfig, SqliteConfig, Synchronous};
 pub use error::StartError;
 pub use memory::Memory;
 pub use pending::Pending;
+pub use redis::Redis;
 pub use sqlite::Sqlite;
 
 /// A store. Nothing in it blocks the caller, and every answer comes within a bounded time.
@@ -34,6 +37,9 @@ pub trait Storage: Send + Sync + 'static {
     /// A batch is whole within each slot. Where slots lie on several servers (Redis Cluster), the fence's slot is
     /// written first, and the others only if the fence holds.
     fn write(&self, batch: Batch) -> Pending<()>;
+
+    /// Where the cluster keeps its view.
+    fn register(&self) -> Arc<dyn ViewRegister>;
 
     /// Whether the last attempt to reach it went well.
     fn is_reachable(&self) -> bool;
@@ -85,6 +91,6 @@ pub async fn open(config: &Config) -> Result<Arc<dyn Storage>, StartError> {
     match config {
         Config::Memory => Ok(Arc::new(Memory::default())),
         Config::Sqlite(config) => Ok(Arc::new(Sqlite::open(config)?)),
-        Config::Redis(_) => Err(StartError::Missing),
+        Config::Redis(config) => Ok(Arc::new(Redis::open(config).await?)),
     }
 }

@@ -1,16 +1,16 @@
 //! Which slots a request touches: order is kept within each.
 
+use muster_cluster::Slot;
 use muster_proto::store::{Key, Query};
 
 use super::Batch;
 
 /// The number of slots.
-pub(super) const SLOTS: usize = 16_384;
+pub(super) const SLOTS: usize = Slot::COUNT as usize;
 
 /// The slot of a thing: that of its owner.
 pub(super) fn slot(key: &Key) -> u16 {
-    (key.owner.bytes().fold(0u32, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into())) % 16_384)
-        as u16
+    Slot::of(key.owner.as_bytes()).0
 }
 
 /// The slot of a question.

@@ -2,6 +2,7 @@
 
 mod fences;
 mod order;
+mod register;
 mod shapes;
 
 use std::future::Future;
@@ -21,6 +22,7 @@ pub(crate) async fn holds(store: Arc<dyn Storage>) {
     shapes::play(&subject).await;
     order::play(&subject).await;
     fences::play(&subject).await;
+    register::play(&subject).await;
 }
 
 /// Runs on a current-thread runtime, as everything in an arbiter does.

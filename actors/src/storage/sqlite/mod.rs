@@ -5,6 +5,7 @@
 mod faults;
 mod lanes;
 mod reader;
+mod register;
 mod schema;
 mod statements;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use async_trait::async_trait;
+use muster_cluster::ViewRegister;
 use muster_proto::store::{Query, Reply, StoreError};
 use tokio::sync::oneshot;
 
@@ -47,18 +49,11 @@ enum Request {
     /// A batch and the slots it touches.
     Write { batch: Batch, slots: Vec<u16>, answer: Answer<()>, permit: Permit },
     /// The view register: asks.
-    Load { answer: Answer<Option<Stored>> },
+    Load { answer: Answer<Option<Vec<u8>>> },
     /// The view register: replaces.
-    Swap { expected: Option<u64>, next: Stored, answer: Answer<bool> },
+    Swap { expected: u64, epoch: u64, view: Vec<u8>, answer: Answer<bool> },
     /// Serve what came before, then end.
     Close { done: oneshot::Sender<()> },
-}
-
-/// A view in the register.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Stored {
-    epoch: u64,
-    view: Vec<u8>,
 }
 
 impl Sqlite {
@@ -70,7 +65,7 @@ impl Sqlite {
         let writing = schema::open(config)?;
         let reading = schema::open_to_read(config)?;
         let shared = Arc::new(Shared {
-            budget: Arc::new(Budget::default()),
+            budget: Budget::new(config.queue_bytes_max),
             lanes: Lanes::default(),
             reachable: AtomicBool::new(true),
             closed: AtomicBool::new(false),
@@ -114,6 +109,10 @@ impl Storage for Sqlite {
         let lane = if self.shared.lanes.write(&slots) { &self.reader } else { &self.writer };
         let _ = lane.send(Request::Write { batch, slots, answer, permit });
         pending
+    }
+
+    fn register(&self) -> Arc<dyn ViewRegister> {
+        Arc::new(register::Register::new(self.writer.clone()))
     }
 
     fn is_reachable(&self) -> bool {

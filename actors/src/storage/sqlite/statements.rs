@@ -4,7 +4,6 @@ use muster_proto::store::{Key, Page, Query, Reply, Write};
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
 use super::super::Fence;
-use super::Stored;
 
 /// Answers a question.
 pub(super) fn answer(connection: &Connection, query: &Query) -> rusqlite::Result<Reply> {
@@ -131,22 +130,28 @@ fn run(connection: &Connection, sql: &str, params: &[&dyn ToSql]) -> rusqlite::R
 }
 
 /// The view that is registered.
-pub(super) fn load(connection: &Connection) -> rusqlite::Result<Option<Stored>> {
+pub(super) fn load(connection: &Connection) -> rusqlite::Result<Option<Vec<u8>>> {
     connection
-        .prepare_cached("SELECT epoch, view FROM register WHERE key = 'view'")?
-        .query_row([], |row| Ok(Stored { epoch: row.get::<_, i64>(0)?.unsigned_abs(), view: row.get(1)? }))
+        .prepare_cached("SELECT view FROM register WHERE key = 'view'")?
+        .query_row([], |row| row.get(0))
         .optional()
 }
 
-/// Registers a view if the one that is there has the expected epoch.
-pub(super) fn swap(connection: &Connection, expected: Option<u64>, next: &Stored) -> rusqlite::Result<bool> {
-    if load(connection)?.map(|stored| stored.epoch) != expected {
+/// Registers a view if the one that is there has the expected epoch (0: none).
+pub(super) fn swap(
+    connection: &Connection,
+    expected: u64,
+    epoch: u64,
+    view: &[u8],
+) -> rusqlite::Result<bool> {
+    let found: Option<i64> = connection
+        .prepare_cached("SELECT epoch FROM register WHERE key = 'view'")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    if found.unwrap_or(0) != signed(expected) {
         return Ok(false);
     }
-    run(
-        connection,
-        "INSERT OR REPLACE INTO register (key, epoch, view) VALUES ('view', ?1, ?2)",
-        params![signed(next.epoch), next.view],
-    )?;
+    let sql = "INSERT OR REPLACE INTO register (key, epoch, view) VALUES ('view', ?1, ?2)";
+    run(connection, sql, params![signed(epoch), view])?;
     Ok(true)
 }

@@ -15,7 +15,7 @@ use crate::storage::config::Synchronous;
 use crate::storage::contract::{self, Subject, all, document, log};
 
 fn config(path: &Path) -> SqliteConfig {
-    SqliteConfig { path: path.to_path_buf(), synchronous: Synchronous::Normal }
+    SqliteConfig { path: path.to_path_buf(), synchronous: Synchronous::Normal, ..SqliteConfig::default() }
 }
 
 fn open(path: &Path) -> Arc<dyn Storage> {
@@ -35,7 +35,7 @@ fn sqlite_holds_the_contract() {
 #[test]
 fn sqlite_holds_the_contract_when_every_write_is_synced() {
     let folder = tempfile::tempdir().unwrap();
-    let config = SqliteConfig { path: folder.path().join("db"), synchronous: Synchronous::Full };
+    let config = SqliteConfig { path: folder.path().join("db"), ..SqliteConfig::default() };
     contract::run(contract::holds(Arc::new(Sqlite::open(&config).unwrap())));
 }
 

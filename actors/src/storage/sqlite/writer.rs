@@ -6,7 +6,7 @@ use muster_proto::store::{Reply, StoreError};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::{Request, Shared, Stored, faults, statements};
+use super::{Request, Shared, faults, statements};
 
 /// Most requests in one transaction: bounds how long the first of them waits.
 const GROUP_MAX: usize = 2_048;
@@ -16,7 +16,7 @@ enum Served {
     Reply(Reply),
     /// Whether the fence held.
     Written(bool),
-    Loaded(Option<Stored>),
+    Loaded(Option<Vec<u8>>),
     Swapped(bool),
 }
 
@@ -115,8 +115,8 @@ fn execute(connection: &Connection, request: &Request) -> rusqlite::Result<Serve
             Ok(Served::Written(true))
         }
         Request::Load { .. } => statements::load(connection).map(Served::Loaded),
-        Request::Swap { expected, next, .. } => {
-            statements::swap(connection, *expected, next).map(Served::Swapped)
+        Request::Swap { expected, epoch, view, .. } => {
+            statements::swap(connection, *expected, *epoch, view).map(Served::Swapped)
         }
         Request::Close { .. } => unreachable!("it was taken out of the group"),
     }
@@ -150,7 +150,7 @@ impl Served {
         }
     }
 
-    fn stored(self) -> Option<Stored> {
+    fn stored(self) -> Option<Vec<u8>> {
         match self {
             Self::Loaded(stored) => stored,
             Self::Reply(_) | Self::Written(_) | Self::Swapped(_) => {

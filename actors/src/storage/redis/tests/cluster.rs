@@ -1,0 +1,108 @@
+//! A Redis Cluster of three servers.
+
+use std::time::{Duration, Instant};
+
+use muster_proto::store::{StoreError, Write};
+use redis::Value;
+
+use super::super::super::{Batch, slots};
+use super::fixture::Server as Fixture;
+use super::{RedisConfig, open, put};
+use crate::storage::contract::{self, Subject, document};
+
+fn start() -> Vec<Fixture> {
+    let settings = ["cluster-enabled yes", "cluster-node-timeout 1000", "cluster-require-full-coverage no"];
+    let servers: Vec<_> = (0..3).map(|_| Fixture::start(&settings)).collect();
+    for (server, (first, last)) in servers.iter().zip([("0", "5460"), ("5461", "10922"), ("10923", "16383")])
+    {
+        server.command(&["CLUSTER", "ADDSLOTSRANGE", first, last]).unwrap();
+    }
+    for other in &servers[1..] {
+        servers[0].command(&["CLUSTER", "MEET", "127.0.0.1", &other.port.to_string()]).unwrap();
+    }
+    let until = Instant::now() + Duration::from_secs(20);
+    let whole = |server: &Fixture| match server.command(&["CLUSTER", "INFO"]) {
+        Ok(Value::BulkString(text)) => {
+            let text = String::from_utf8(text).unwrap();
+            text.contains("cluster_state:ok") && text.contains("cluster_slots_ok:16384")
+        }
+        _ => false,
+    };
+    while !servers.iter().all(whole) {
+        assert!(Instant::now() < until, "the cluster does not come together");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    servers
+}
+
+#[test]
+fn a_redis_cluster_holds_the_contract() {
+    let servers = start();
+    let urls = servers.iter().map(Fixture::url).collect();
+    contract::run(async {
+        contract::holds(open(&RedisConfig { urls, ..RedisConfig::default() }).await).await;
+    });
+    for server in &servers {
+        let Ok(Value::Int(keys)) = server.command(&["DBSIZE"]) else { panic!("no size") };
+        assert!(keys > 500, "the slots are spread over all servers: {keys}");
+    }
+}
+
+#[test]
+fn one_address_is_enough_to_find_a_cluster_and_a_part_that_is_away_holds_up_no_other() {
+    let mut servers = start();
+    contract::run(async {
+        let urls = vec![servers[0].url()];
+        let store =
+            open(&RedisConfig { urls, timeout: Duration::from_secs(2), ..RedisConfig::default() }).await;
+        for n in 0..200 {
+            store.write(put(&format!("{n}@x"), "1")).await.unwrap();
+        }
+        servers[2].kill();
+        let mut away = 0;
+        let mut served = 0;
+        for n in 0..60 {
+            let began = Instant::now();
+            match store.write(put(&format!("{n}@x"), "2")).await {
+                Ok(()) => served += 1,
+                Err(StoreError::Away(_)) => away += 1,
+                Err(other) => panic!("{other}"),
+            }
+            assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+        }
+        assert!(away > 5 && served > 20, "{away} away, {served} served");
+        assert!(!store.is_reachable());
+
+        servers[2].resume();
+        let until = Instant::now() + Duration::from_secs(20);
+        for n in 0..60 {
+            while store.write(put(&format!("{n}@x"), "3")).await.is_err() {
+                assert!(Instant::now() < until, "it does not come back");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+        assert!(store.is_reachable());
+        assert_eq!(Subject(store).document("7@x").await.as_deref(), Some(&b"3"[..]));
+    });
+}
+
+#[test]
+fn a_stale_batch_touches_no_other_server() {
+    let servers = start();
+    contract::run(async {
+        let urls = vec![servers[0].url()];
+        let store = Subject(open(&RedisConfig { urls, ..RedisConfig::default() }).await);
+        let slot = slots::slot(&document("a@x"));
+        store.try_write(Batch::fenced(slot, 5, vec![])).await.unwrap();
+        let owners: Vec<_> = (0..50).map(|n| format!("{n}@y")).collect();
+        let writes: Vec<_> = owners.iter().map(|owner| Write::Put(document(owner), vec![1])).collect();
+        assert_eq!(store.try_write(Batch::fenced(slot, 4, writes.clone())).await, Err(StoreError::Stale));
+        for owner in &owners {
+            assert_eq!(store.document(owner).await, None);
+        }
+        assert_eq!(store.try_write(Batch::fenced(slot, 5, writes)).await, Ok(()));
+        for owner in &owners {
+            assert!(store.document(owner).await.is_some());
+        }
+    });
+}
