@@ -64,38 +64,69 @@ pub enum Synchronous {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RedisConfig {
-    /// `redis://[user@]host:port[/database]`, or `rediss://` for TLS: of the server, of some nodes of a Redis Cluster,
-    /// or of the sentinels. With TLS certificates are checked against the system's authorities; the environment
-    /// variable `SSL_CERT_FILE` names others. Default `redis://127.0.0.1:6379`.
-    pub urls: Vec<String>,
-    /// The name of the master that the sentinels watch; the addresses are then those of the sentinels. Default none.
-    pub sentinel_master: Option<String>,
-    /// A file that holds the password of the servers. Default none.
+    /// `host:port` of the server, of the sentinels, or of some nodes of the cluster. Default `127.0.0.1:6379`.
+    pub addresses: Vec<String>,
+    /// What listens there. Default `standalone`, which finds out by itself if it is a Redis Cluster.
+    pub topology: Topology,
+    /// The name of the master, with `topology = "sentinel"`. Default `mymaster`.
+    pub sentinel_master: String,
+    /// The database number; 0 with `topology = "cluster"`. Default 0.
+    pub database: u32,
+    /// The user to log in as (ACL). Default none.
+    pub username: Option<String>,
+    /// A file that holds the password. Default none.
     pub password_file: Option<PathBuf>,
     /// A file that holds the password of the sentinels. Default none.
     pub sentinel_password_file: Option<PathBuf>,
+    /// Whether the connection is encrypted; certificates are checked against the system's authorities
+    /// (`SSL_CERT_FILE` names others). Default false.
+    pub tls: bool,
     /// What every key begins with, so that several clusters may share a server. Default `m`.
     pub prefix: String,
-    /// How many replicas must have a write before it is acknowledged (`WAIT`). Costs a round trip between servers
-    /// for each group of writes. Default 0.
-    pub replicas_min: u32,
     /// Bytes of questions and writes that may wait. Default 64 MiB.
     pub queue_bytes_max: usize,
-    /// How long a question or a write may take, connecting included. Default 5 s.
-    pub timeout: Duration,
+    /// How many replicas must have a write before it is acknowledged (`WAIT`). Costs a round trip between servers
+    /// for each group of writes. 0 with a Redis Cluster. Default 0.
+    pub replicas_min: u32,
+    /// Milliseconds that a question or a write may take, connecting included. Default 5000.
+    pub timeout_ms: u64,
 }
 
 impl Default for RedisConfig {
     fn default() -> Self {
         Self {
-            urls: vec!["redis://127.0.0.1:6379".to_owned()],
-            sentinel_master: None,
+            addresses: vec!["127.0.0.1:6379".to_owned()],
+            topology: Topology::Standalone,
+            sentinel_master: "mymaster".to_owned(),
+            database: 0,
+            username: None,
             password_file: None,
             sentinel_password_file: None,
+            tls: false,
             prefix: "m".to_owned(),
-            replicas_min: 0,
             queue_bytes_max: QUEUE_BYTES_MAX,
-            timeout: Duration::from_secs(5),
+            replicas_min: 0,
+            timeout_ms: 5_000,
         }
     }
+}
+
+impl RedisConfig {
+    /// How long a question or a write may take.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms)
+    }
+}
+
+/// What kind of Redis it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Topology {
+    /// One server.
+    #[default]
+    Standalone,
+    /// A master and replicas, watched by sentinels.
+    Sentinel,
+    /// A Redis Cluster.
+    Cluster,
 }

@@ -68,17 +68,12 @@ pub enum StartError {
         /// What the system said.
         reason: String,
     },
-    /// An address that Redis does not have.
-    #[error("storage.urls: {url:?} is not an address of Redis ({reason}); write redis://host:port")]
-    Url {
-        /// The address.
-        url: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The addresses do not go together.
-    #[error("storage.urls: {0}")]
-    Urls(String),
+    /// An address is not `host:port`.
+    #[error("storage.addresses: {0:?} is not host:port")]
+    Address(String),
+    /// The client library does not take the settings.
+    #[error("storage: Redis cannot be used with these settings: {0}")]
+    Settings(String),
     /// A setting that cannot be.
     #[error("storage.{setting}: {reason}")]
     Setting {
@@ -91,10 +86,10 @@ pub enum StartError {
     #[error("storage.password_file: Redis refuses the log-in: {0}")]
     Refused(String),
     /// Redis cannot be reached.
-    #[error("storage.urls: Redis at {urls} cannot be reached: {reason}")]
+    #[error("storage.addresses: Redis at {addresses} cannot be reached: {reason}")]
     Away {
         /// Where it was looked for.
-        urls: String,
+        addresses: String,
         /// What went wrong.
         reason: String,
     },

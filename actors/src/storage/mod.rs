@@ -7,6 +7,7 @@ mod config;
 #[cfg(test)]
 mod contract;
 mod error;
+pub mod measured;
 mod memory;
 mod pending;
 mod redis;
@@ -19,8 +20,9 @@ use async_trait::async_trait;
 use muster_cluster::ViewRegister;
 use muster_proto::store::{Query, Reply, Write};
 
-pub use config::{Config, RedisConfig, SqliteConfig, Synchronous};
+pub use config::{Config, RedisConfig, SqliteConfig, Synchronous, Topology};
 pub use error::StartError;
+pub use measured::Measured;
 pub use memory::Memory;
 pub use pending::Pending;
 pub use redis::Redis;

@@ -64,3 +64,33 @@ impl<T: Unpin> Future for Pending<T> {
         Poll::Ready(answer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::storage::contract;
+
+    thread_local! {
+        static SEEN: Cell<u32> = const { Cell::new(0) };
+    }
+
+    fn seen(_: Instant, answer: &Result<(), StoreError>) {
+        SEEN.set(SEEN.get() + if answer.is_ok() { 1 } else { 100 });
+    }
+
+    #[test]
+    fn an_answer_is_watched_once_and_a_store_that_ends_is_away() {
+        let (sender, answered) = Pending::channel();
+        sender.send(Ok(())).unwrap();
+        let (sender, forgotten) = Pending::channel();
+        drop(sender);
+        contract::run(async {
+            assert_eq!(answered.watched(Instant::now(), seen).await, Ok(()));
+            assert_eq!(Pending::ready(Ok(())).watched(Instant::now(), seen).await, Ok(()));
+            assert!(matches!(forgotten.watched(Instant::now(), seen).await, Err(StoreError::Away(_))));
+        });
+        assert_eq!(SEEN.get(), 102);
+    }
+}

@@ -75,7 +75,7 @@ fn last(group: &mut Vec<Request>) -> Option<oneshot::Sender<()>> {
 impl Lane {
     async fn serve(&mut self, group: Vec<Request>) {
         let since = group.first().map_or_else(std::time::Instant::now, |oldest| oldest.since);
-        let deadline = Instant::from_std(since) + self.server.config().timeout;
+        let deadline = Instant::from_std(since) + self.server.config().timeout();
         let outcome = self.settle(&group, deadline).await;
         self.note(&outcome);
         match outcome {
@@ -183,7 +183,7 @@ impl Lane {
                 Some(Link::Cluster(_)) | None => Ok(()),
             }
         };
-        let outcome = match time::timeout(self.server.config().timeout, ping).await {
+        let outcome = match time::timeout(self.server.config().timeout(), ping).await {
             Ok(outcome) => outcome.map_err(|error| error.to_string()),
             Err(_) => Err("Redis has not answered in time".to_owned()),
         };

@@ -9,13 +9,13 @@ use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::cluster_async::ClusterConnection;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError,
-    RedisResult, TlsMode, cmd,
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo,
+    RedisConnectionInfo, RedisError, RedisResult, TlsMode, cmd,
 };
 use tokio::sync::Mutex;
 use tokio::time;
 
-use super::super::config::RedisConfig;
+use super::super::config::{RedisConfig, Topology};
 use super::super::error::StartError;
 
 /// The server, and how it is reached.
@@ -47,26 +47,41 @@ impl Server {
                 reason: "must be some text without braces",
             });
         }
+        if config.topology == Topology::Cluster && config.database != 0 {
+            return Err(StartError::Setting {
+                setting: "database",
+                reason: "must be 0 with a Redis Cluster",
+            });
+        }
         let password = secret("password_file", config.password_file.as_deref())?;
-        let addresses =
-            config.urls.iter().map(|url| address(url, password.as_deref())).collect::<Result<Vec<_>, _>>()?;
-        let Some(first) = addresses.first() else {
-            return Err(StartError::Setting { setting: "urls", reason: "must name a server" });
+        let servers = config
+            .addresses
+            .iter()
+            .map(|address| server(address, config, password.as_deref()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let first = match &servers[..] {
+            [] => return Err(StartError::Setting { setting: "addresses", reason: "must name a server" }),
+            [_, _, ..] if config.topology == Topology::Standalone => {
+                let reason = "names several servers; set storage.topology to \"cluster\" or \"sentinel\"";
+                return Err(StartError::Setting { setting: "addresses", reason });
+            }
+            [first, ..] => first.clone(),
         };
-        let way = if let Some(master) = &config.sentinel_master {
-            let secret = secret("sentinel_password_file", config.sentinel_password_file.as_deref())?;
-            Way::Sentinels(Mutex::new(sentinels(&addresses, master, secret.as_deref()).map_err(invalid)?))
-        } else if addresses.len() > 1 {
-            Way::Cluster(cluster(addresses, config.timeout).map_err(invalid)?, None)
-        } else {
-            Way::Alone(Client::open(first.clone()).map_err(invalid)?)
+        let way = match config.topology {
+            Topology::Standalone => Way::Alone(Client::open(first).map_err(invalid)?),
+            Topology::Cluster => Way::Cluster(cluster(servers, config.timeout()).map_err(invalid)?, None),
+            Topology::Sentinel => {
+                let secret = secret("sentinel_password_file", config.sentinel_password_file.as_deref())?;
+                let client = sentinels(&servers, config, secret.as_deref()).map_err(invalid)?;
+                Way::Sentinels(Mutex::new(client))
+            }
         };
         Ok(Self { config: config.clone(), way })
     }
 
     /// Connects for the first time, and finds out whether a single address is one of a cluster.
     pub(super) async fn start(&mut self) -> Result<(), StartError> {
-        let outcome = time::timeout(self.config.timeout, self.look()).await;
+        let outcome = time::timeout(self.config.timeout(), self.look()).await;
         let outcome = outcome.unwrap_or_else(|_| Err(RedisError::from((ErrorKind::Io, "no answer in time"))));
         outcome.map_err(|error| refused(&self.config, &error))?;
         if self.is_cluster() && self.config.replicas_min > 0 {
@@ -86,7 +101,7 @@ impl Server {
             warn(&facts);
             if let (Way::Alone(client), true) = (&self.way, facts.contains("cluster_enabled:1")) {
                 let seeds = vec![client.get_connection_info().clone()];
-                self.way = Way::Cluster(cluster(seeds, self.config.timeout)?, None);
+                self.way = Way::Cluster(cluster(seeds, self.config.timeout())?, None);
             }
         }
         if let Way::Cluster(client, connection) = &mut self.way {
@@ -109,7 +124,7 @@ impl Server {
     pub(super) async fn connect(&self) -> RedisResult<Link> {
         // The lane has deadlines of its own, which include connecting.
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.config.timeout))
+            .set_connection_timeout(Some(self.config.timeout()))
             .set_response_timeout(None);
         match &self.way {
             Way::Alone(client) => {
@@ -125,7 +140,7 @@ impl Server {
 }
 
 fn invalid(error: RedisError) -> StartError {
-    StartError::Urls(error.to_string())
+    StartError::Settings(error.to_string())
 }
 
 fn refused(config: &RedisConfig, error: &RedisError) -> StartError {
@@ -135,24 +150,31 @@ fn refused(config: &RedisConfig, error: &RedisError) -> StartError {
     if is_log_in {
         StartError::Refused(reason)
     } else {
-        StartError::Away { urls: config.urls.join(", "), reason }
+        StartError::Away { addresses: config.addresses.join(", "), reason }
     }
 }
 
-fn address(url: &str, password: Option<&str>) -> Result<ConnectionInfo, StartError> {
-    let not_one = |reason: String| StartError::Url { url: url.to_owned(), reason };
-    let info = url.into_connection_info().map_err(|error| not_one(error.to_string()))?;
-    if info.redis_settings().password().is_some() {
-        return Err(StartError::Setting {
-            setting: "urls",
-            reason: "must not hold a password; put it into a file and name that in storage.password_file",
-        });
+fn server(address: &str, config: &RedisConfig, password: Option<&str>) -> Result<ConnectionInfo, StartError> {
+    let not_one = || StartError::Address(address.to_owned());
+    let (host, port) = address.rsplit_once(':').ok_or_else(not_one)?;
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let port = port.parse().map_err(|_| not_one())?;
+    if host.is_empty() {
+        return Err(not_one());
     }
-    let settings = info.redis_settings().clone();
-    Ok(match password {
-        Some(password) => info.set_redis_settings(settings.set_password(password)),
-        None => info,
-    })
+    let place = if config.tls {
+        ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
+    } else {
+        ConnectionAddr::Tcp(host, port)
+    };
+    let mut settings = RedisConnectionInfo::default().set_db(config.database.into());
+    if let Some(user) = &config.username {
+        settings = settings.set_username(user);
+    }
+    if let Some(password) = password {
+        settings = settings.set_password(password);
+    }
+    place.into_connection_info().map(|info| info.set_redis_settings(settings)).map_err(invalid)
 }
 
 fn secret(setting: &'static str, path: Option<&Path>) -> Result<Option<String>, StartError> {
@@ -169,27 +191,26 @@ fn cluster(seeds: Vec<ConnectionInfo>, timeout: Duration) -> RedisResult<Cluster
     ClusterClientBuilder::new(seeds).connection_timeout(timeout).response_timeout(timeout).retries(3).build()
 }
 
-/// The sentinels' addresses are those of the settings; user, password and database are for the servers.
+/// The addresses are those of the sentinels; user, password and database are for the servers.
 fn sentinels(
-    addresses: &[ConnectionInfo],
-    master: &str,
+    servers: &[ConnectionInfo],
+    config: &RedisConfig,
     sentinel_password: Option<&str>,
 ) -> RedisResult<SentinelClient> {
-    let plain: Vec<ConnectionAddr> = addresses.iter().map(|info| info.addr().clone()).collect();
-    let encrypted = plain.iter().any(|address| matches!(address, ConnectionAddr::TcpTls { .. }));
-    let mut builder = SentinelClientBuilder::new(plain, master, SentinelServerType::Master)?;
-    let settings = addresses[0].redis_settings();
-    builder = builder.set_client_to_redis_db(settings.db());
-    if let Some(user) = settings.username() {
+    let addresses: Vec<ConnectionAddr> = servers.iter().map(|info| info.addr().clone()).collect();
+    let master = &config.sentinel_master;
+    let mut builder = SentinelClientBuilder::new(addresses, master, SentinelServerType::Master)?;
+    builder = builder.set_client_to_redis_db(config.database.into());
+    if let Some(user) = &config.username {
         builder = builder.set_client_to_redis_username(user);
     }
-    if let Some(password) = settings.password() {
+    if let Some(password) = servers.first().and_then(|info| info.redis_settings().password()) {
         builder = builder.set_client_to_redis_password(password);
     }
     if let Some(password) = sentinel_password {
         builder = builder.set_client_to_sentinel_password(password);
     }
-    if encrypted {
+    if config.tls {
         builder = builder
             .set_client_to_redis_tls_mode(TlsMode::Secure)
             .set_client_to_sentinel_tls_mode(TlsMode::Secure);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use muster_proto::store::{StoreError, Write};
 use redis::Value;
 
-use super::super::super::{Batch, slots};
+use super::super::super::{Batch, Topology, slots};
 use super::fixture::Server as Fixture;
 use super::{RedisConfig, open, put};
 use crate::storage::contract::{self, Subject, document};
@@ -38,9 +38,12 @@ fn start() -> Vec<Fixture> {
 #[test]
 fn a_redis_cluster_holds_the_contract() {
     let servers = start();
-    let urls = servers.iter().map(Fixture::url).collect();
+    let addresses = servers.iter().map(Fixture::address).collect();
     contract::run(async {
-        contract::holds(open(&RedisConfig { urls, ..RedisConfig::default() }).await).await;
+        contract::holds(
+            open(&RedisConfig { addresses, topology: Topology::Cluster, ..RedisConfig::default() }).await,
+        )
+        .await;
     });
     for server in &servers {
         let Ok(Value::Int(keys)) = server.command(&["DBSIZE"]) else { panic!("no size") };
@@ -52,9 +55,14 @@ fn a_redis_cluster_holds_the_contract() {
 fn one_address_is_enough_to_find_a_cluster_and_a_part_that_is_away_holds_up_no_other() {
     let mut servers = start();
     contract::run(async {
-        let urls = vec![servers[0].url()];
-        let store =
-            open(&RedisConfig { urls, timeout: Duration::from_secs(2), ..RedisConfig::default() }).await;
+        let addresses = vec![servers[0].address()];
+        let store = open(&RedisConfig {
+            addresses,
+            topology: Topology::Cluster,
+            timeout_ms: 2_000,
+            ..RedisConfig::default()
+        })
+        .await;
         for n in 0..200 {
             store.write(put(&format!("{n}@x"), "1")).await.unwrap();
         }
@@ -90,8 +98,10 @@ fn one_address_is_enough_to_find_a_cluster_and_a_part_that_is_away_holds_up_no_o
 fn a_stale_batch_touches_no_other_server() {
     let servers = start();
     contract::run(async {
-        let urls = vec![servers[0].url()];
-        let store = Subject(open(&RedisConfig { urls, ..RedisConfig::default() }).await);
+        let addresses = vec![servers[0].address()];
+        let store = Subject(
+            open(&RedisConfig { addresses, topology: Topology::Cluster, ..RedisConfig::default() }).await,
+        );
         let slot = slots::slot(&document("a@x"));
         store.try_write(Batch::fenced(slot, 5, vec![])).await.unwrap();
         let owners: Vec<_> = (0..50).map(|n| format!("{n}@y")).collect();

@@ -76,13 +76,13 @@ impl Server {
     }
 
     /// Where it is.
-    pub(crate) fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     /// Runs one command on a connection of its own.
     pub(crate) fn command(&self, words: &[&str]) -> redis::RedisResult<Value> {
-        let client = redis::Client::open(self.url())?;
+        let client = redis::Client::open(format!("redis://{}", self.address()))?;
         let mut connection = client.get_connection_with_timeout(Duration::from_secs(2))?;
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]);

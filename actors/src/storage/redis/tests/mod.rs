@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 use muster_proto::store::Write;
 
 use super::*;
+use crate::storage::Topology;
 use crate::storage::contract::{self, Subject, all, document, log};
 use fixture::Server as Fixture;
 
 fn config(server: &Fixture) -> RedisConfig {
-    RedisConfig { urls: vec![server.url()], ..RedisConfig::default() }
+    RedisConfig { addresses: vec![server.address()], ..RedisConfig::default() }
 }
 
 async fn open(config: &RedisConfig) -> Arc<dyn Storage> {
@@ -75,7 +76,7 @@ fn an_outage_is_answered_in_time_and_ends_by_itself() {
     let mut server = Fixture::start(&[]);
     contract::run(async {
         let timeout = Duration::from_secs(1);
-        let store = open(&RedisConfig { timeout, ..config(&server) }).await;
+        let store = open(&RedisConfig { timeout_ms: 1_000, ..config(&server) }).await;
         store.write(put("a@x", "1")).await.unwrap();
         assert!(store.is_reachable());
         server.kill();
@@ -107,7 +108,7 @@ fn an_outage_is_answered_in_time_and_ends_by_itself() {
 fn a_server_that_hangs_is_away_too() {
     let server = Fixture::start(&[]);
     contract::run(async {
-        let store = open(&RedisConfig { timeout: Duration::from_millis(500), ..config(&server) }).await;
+        let store = open(&RedisConfig { timeout_ms: 500, ..config(&server) }).await;
         store.write(put("a@x", "1")).await.unwrap();
         // Every client is held up, as by a stopped process.
         server.command(&["CLIENT", "PAUSE", "2000", "ALL"]).unwrap();
@@ -192,14 +193,19 @@ fn a_password_comes_from_a_file() {
 #[test]
 fn settings_that_cannot_be_are_named() {
     contract::run(async {
-        let with = |url: &str| RedisConfig { urls: vec![url.to_owned()], ..RedisConfig::default() };
-        assert!(matches!(refusal(&with("not an address")).await, StartError::Url { .. }));
-        let open_secret = refusal(&with("redis://:secret@127.0.0.1:1")).await;
-        assert!(matches!(open_secret, StartError::Setting { setting: "urls", .. }), "{open_secret}");
+        let with =
+            |address: &str| RedisConfig { addresses: vec![address.to_owned()], ..RedisConfig::default() };
+        for wrong in ["redis", "redis:x", ":6379", "redis:70000"] {
+            assert!(matches!(refusal(&with(wrong)).await, StartError::Address(_)), "{wrong}");
+        }
+        let several =
+            RedisConfig { addresses: vec!["a:1".to_owned(), "b:1".to_owned()], ..RedisConfig::default() };
+        assert!(matches!(refusal(&several).await, StartError::Setting { setting: "addresses", .. }));
+        let cluster = RedisConfig { topology: Topology::Cluster, database: 1, ..RedisConfig::default() };
+        assert!(matches!(refusal(&cluster).await, StartError::Setting { setting: "database", .. }));
         let braces = RedisConfig { prefix: "{m}".to_owned(), ..RedisConfig::default() };
         assert!(matches!(refusal(&braces).await, StartError::Setting { setting: "prefix", .. }));
-        let nobody =
-            refusal(&RedisConfig { timeout: Duration::from_secs(1), ..with("redis://127.0.0.1:1") }).await;
+        let nobody = refusal(&RedisConfig { timeout_ms: 1_000, ..with("127.0.0.1:1") }).await;
         assert!(nobody.is_temporary(), "{nobody}");
     });
 }

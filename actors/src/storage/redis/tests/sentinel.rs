@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use redis::Value;
 
+use super::super::super::Topology;
 use super::fixture::Server as Fixture;
 use super::{RedisConfig, StartError, open, put, refusal};
 use crate::storage::contract::{self, Subject};
@@ -30,13 +31,14 @@ fn the_master_is_found_by_its_sentinel_and_found_again_after_a_fail_over() {
     }
     contract::run(async {
         let config = RedisConfig {
-            urls: vec![sentinel.url()],
-            sentinel_master: Some("verona".to_owned()),
+            addresses: vec![sentinel.address()],
+            topology: Topology::Sentinel,
+            sentinel_master: "verona".to_owned(),
             replicas_min: 1,
-            timeout: Duration::from_secs(2),
+            timeout_ms: 2_000,
             ..RedisConfig::default()
         };
-        let unknown = RedisConfig { sentinel_master: Some("mantua".to_owned()), ..config.clone() };
+        let unknown = RedisConfig { sentinel_master: "mantua".to_owned(), ..config.clone() };
         assert!(matches!(refusal(&unknown).await, StartError::Away { .. }));
 
         let careful = open(&config).await;
