@@ -7,6 +7,7 @@ use crate::world::World;
 
 /// Tells the recorder what each metric means.
 pub fn describe() {
+    crate::storage::measured::describe();
     describe_gauge!("muster_connections", Unit::Count, "Client connections of this node.");
     describe_gauge!("muster_sessions", Unit::Count, "Accounts in use whose owner is this node.");
     describe_gauge!("muster_rooms", Unit::Count, "Rooms in use whose owner is this node.");

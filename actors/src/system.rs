@@ -306,6 +306,6 @@ async fn open_storage(config: &storage::Config) -> Result<Arc<dyn Storage>, stor
     }
 }
 
-fn register(_storage: &Arc<dyn Storage>) -> Arc<dyn muster_cluster::ViewRegister> {
-    Arc::new(muster_cluster::MemoryRegister::default())
+fn register(storage: &Arc<dyn Storage>) -> Arc<dyn muster_cluster::ViewRegister> {
+    storage.register()
 }

@@ -54,6 +54,7 @@ pub fn storage(storage: &Storage) -> storage::Config {
         StoreKind::Sqlite => storage::Config::Sqlite(SqliteConfig {
             path: storage.path.clone(),
             synchronous: storage.synchronous,
+            ..SqliteConfig::default()
         }),
         StoreKind::Redis => storage::Config::Redis(RedisConfig {
             addresses: storage.addresses.clone(),
@@ -66,6 +67,7 @@ pub fn storage(storage: &Storage) -> storage::Config {
             tls: storage.tls,
             replicas_min: storage.replicas_min,
             timeout_ms: storage.timeout_ms,
+            ..RedisConfig::default()
         }),
     }
 }

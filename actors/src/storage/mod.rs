@@ -84,15 +84,16 @@ pub struct Fence {
     pub epoch: u64,
 }
 
-/// Opens the store that the configuration names.
+/// Opens the store that the configuration names, and measures it.
 ///
 /// # Errors
 /// The store cannot be used; the error names the setting to fix. [`StartError::is_temporary`] tells whether trying
 /// again later may help.
 pub async fn open(config: &Config) -> Result<Arc<dyn Storage>, StartError> {
-    match config {
-        Config::Memory => Ok(Arc::new(Memory::default())),
-        Config::Sqlite(config) => Ok(Arc::new(Sqlite::open(config)?)),
-        Config::Redis(config) => Ok(Arc::new(Redis::open(config).await?)),
-    }
+    let store: Arc<dyn Storage> = match config {
+        Config::Memory => Arc::new(Memory::default()),
+        Config::Sqlite(config) => Arc::new(Sqlite::open(config)?),
+        Config::Redis(config) => Arc::new(Redis::open(config).await?),
+    };
+    Ok(Arc::new(Measured::new(store)))
 }
