@@ -89,16 +89,8 @@ impl Users {
     /// It does not exist.
     pub async fn remove(&self, jid: &str) -> Result<BareJid, UserError> {
         let jid = self.existing(jid).await?;
-        let own = [
-            collection::CREDENTIALS,
-            collection::ROSTER,
-            collection::ROSTER_META,
-            collection::REQUESTS,
-            collection::OFFLINE,
-            collection::VCARD,
-        ];
-        let mut writes: Vec<_> =
-            own.iter().map(|name| Write::Remove(Key::new(name, jid.to_string()))).collect();
+        let remove = |name| Write::Remove(Key::new(name, jid.to_string()));
+        let mut writes = collection::OF_ACCOUNT.map(remove).to_vec();
         writes.push(Write::RemoveField(accounts_of(jid.domain().as_str()), jid.to_string()));
         self.storage.write(Batch::unfenced(writes)).await?;
         Ok(jid)
