@@ -53,7 +53,7 @@ pub const MUC_REQUEST: &str = "http://jabber.org/protocol/muc#request";
 pub const PRIVATE: &str = "jabber:iq:private";
 /// Reflected messages keep their id (XEP-0045 §7.4).
 pub const MUC_STABLE_ID: &str = "http://jabber.org/protocol/muc#stable_id";
-/// The room answers pings of occupants to themselves (XEP-0410 §4).
+/// The room answers pings of occupants to themselves (XEP-0410 §3.3).
 pub const MUC_SELF_PING: &str = "http://jabber.org/protocol/muc#self-ping-optimization";
 /// Ad-hoc commands (XEP-0050).
 pub const COMMANDS: &str = "http://jabber.org/protocol/commands";

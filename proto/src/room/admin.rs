@@ -147,7 +147,7 @@ impl Room {
         }
         let jid = item.attr("jid").map(Jid::new).transpose().map_err(|_| Condition::JidMalformed)?;
         let nick = item.attr("nick").map(ToOwned::to_owned);
-        // Only one of them may change at once (§17.3.4).
+        // Only one of them may change at once (§17.4).
         match (item.attr("affiliation"), item.attr("role")) {
             (Some(affiliation), None) => {
                 let affiliation = Affiliation::parse(affiliation).ok_or(Condition::BadRequest)?;

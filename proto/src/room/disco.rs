@@ -14,7 +14,7 @@ use crate::xml::{Build, el};
 
 /// The node that tells one's reserved nickname (XEP-0045 §7.12).
 const RESERVED_NICK: &str = "x-roomuser-item";
-/// The node that tells which extensions pass (XEP-0045 §15.1.2).
+/// The node that tells which extensions pass (XEP-0045 §18.1.1).
 const TRAFFIC: &str = "http://jabber.org/protocol/muc#traffic";
 
 impl Room {
@@ -44,7 +44,7 @@ impl Room {
             .child(self.details().to_element())
     }
 
-    /// What kind of room it is (§15.3).
+    /// What kind of room it is (§16.3).
     fn nature(&self) -> [&'static str; 6] {
         let config = &self.config;
         let either = |yes: bool, one, other| if yes { one } else { other };

@@ -27,7 +27,7 @@ impl Room {
             PresenceType::Available => self.available(&from, stanza, env, out),
             PresenceType::Unavailable => self.leave(&from, &stanza, out),
             PresenceType::Error => self.bounced(&from, &stanza, out),
-            // Neither to enter nor to leave (§17.2), and a room subscribes to nobody.
+            // Neither to enter nor to leave (§17.3), and a room subscribes to nobody.
             PresenceType::Subscribe
             | PresenceType::Subscribed
             | PresenceType::Unsubscribe
@@ -43,7 +43,7 @@ impl Room {
         match self.occupants.at(from) {
             Some(occupant) if occupant.jid == jid => self.update(from, &stanza, env, out),
             Some(_) => self.rename(from, &jid, &stanza, out),
-            // Presence without `<x/>` enters too (§7.2.14, groupchat 1.0).
+            // Presence without `<x/>` enters too (§7.2.18, groupchat 1.0).
             None => self.enter(from, jid, &stanza, env, out),
         }
     }
@@ -138,7 +138,7 @@ impl Room {
         if self.occupants.seats_len() >= limits.room_occupants_max {
             return Err(StanzaError::from(Condition::ServiceUnavailable).of_type(ErrorType::Wait));
         }
-        // Administrators always get in (§7.2.10), up to the service's own limit.
+        // Administrators always get in (§7.2.9), up to the service's own limit.
         let is_new = self.occupants.named(jid.resource().as_str()).is_none();
         let is_full = self.occupants.len() >= self.config.occupants_max(limits);
         if is_new && is_full && affiliation < Affiliation::Admin {
@@ -147,7 +147,7 @@ impl Room {
         Ok(())
     }
 
-    /// One nickname belongs to one user, who may share it among several connections (§7.2.9).
+    /// One nickname belongs to one user, who may share it among several connections (§7.2.8).
     fn nick_is_free(&self, jid: &FullJid, user: &jid::BareJid) -> Result<(), StanzaError> {
         let nick = jid.resource().as_str();
         let taken = self.occupants.named(nick).is_some_and(|other| other.user != *user);
@@ -158,7 +158,7 @@ impl Room {
     }
 
     /// Presence of somebody who is there: a change of availability (§7.7), or with `<x/>` the wish to hear everything
-    /// again (§17.2).
+    /// again (§17.3).
     fn update(&mut self, from: &FullJid, stanza: &Stanza, env: &Env<'_>, out: &mut Out<Self>) {
         let presence = reflected(stanza);
         let again = stanza.facts.contains(Facts::MUC);
@@ -204,7 +204,7 @@ impl Room {
     }
 }
 
-/// What others may see of a client's presence: all but what only the room may say (§17.2).
+/// What others may see of a client's presence: all but what only the room may say (§17.3).
 pub(super) fn reflected(stanza: &Stanza) -> Stanza {
     let mut presence = stanza.clone();
     (presence.to, presence.from, presence.id) = (None, None, None);

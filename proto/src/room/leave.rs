@@ -1,4 +1,4 @@
-//! Leaving, and being gone without a word (XEP-0045 §7.14, §11.1, §15.1.3).
+//! Leaving, and being gone without a word (XEP-0045 §7.14, §11.1, §18.1.2).
 
 use jid::FullJid;
 
@@ -13,7 +13,7 @@ use crate::stanza::{Condition, Stanza};
 use crate::xml::el;
 
 impl Room {
-    /// Somebody says good-bye. Whoever is not there is not heard (§17.2).
+    /// Somebody says good-bye. Whoever is not there is not heard (§17.3).
     pub(super) fn leave(&mut self, from: &FullJid, stanza: &Stanza, out: &mut Out<Self>) {
         // A room that was never configured ends with its creator (§10.1.3).
         let destroy = self.locked.then(|| el("destroy", ns::MUC_USER));
@@ -21,7 +21,7 @@ impl Room {
         self.depart(from, &reflected(stanza), &notice, out);
     }
 
-    /// An error came back from a connection: if it says that nobody is there, it is so (§15.1.3).
+    /// An error came back from a connection: if it says that nobody is there, it is so (§18.1.2).
     pub(super) fn bounced(&mut self, from: &FullJid, stanza: &Stanza, out: &mut Out<Self>) {
         if self.occupants.at(from).is_some() && says_gone(stanza) {
             self.depart(from, &unavailable(), &Notice::codes(&[333]), out);

@@ -16,7 +16,7 @@ impl Room {
         if kind == MessageType::Error {
             return self.message_bounced(&stanza, out);
         }
-        // A room that is not unlocked does not exist for others (§17.1).
+        // A room that is not unlocked does not exist for others (§17.2).
         if !self.exists || (self.locked && self.sender(&stanza).is_none()) {
             return out.refuse(&stanza, Condition::ItemNotFound);
         }
@@ -34,7 +34,7 @@ impl Room {
         if let Some(form) = stanza.child("x", ns::DATA) {
             return self.voice_form(&stanza, &form, out);
         }
-        // Improperly typed (§17.1).
+        // Improperly typed (§17.2).
         let known = self.sender(&stanza).is_some();
         out.refuse(&stanza, if known { Condition::BadRequest } else { Condition::NotAcceptable });
     }

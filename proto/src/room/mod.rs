@@ -184,11 +184,11 @@ impl Room {
         broadcast::traced(trace, &mut out.effects[before..]);
     }
 
-    /// An IQ to the room itself (§17.3.1).
+    /// An IQ to the room itself (§17.4).
     fn iq(&mut self, kind: IqType, iq: Stanza, env: &Env<'_>, out: &mut Out<Self>) {
         let Some(from) = iq.from.as_ref().filter(|_| iq.is_request()) else { return };
         let user = from.to_bare();
-        // A locked room does not exist yet for anybody but its owner (§7.2.11).
+        // A locked room does not exist yet for anybody but its owner (§7.2.10).
         if !self.exists || (self.locked && self.affiliation(&user, env) < Affiliation::Owner) {
             return out.refuse(&iq, Condition::ItemNotFound);
         }

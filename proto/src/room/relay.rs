@@ -1,4 +1,4 @@
-//! IQs between occupants, who need not know each other's address (XEP-0045 §17.3), and self-pings (XEP-0410).
+//! IQs between occupants, who need not know each other's address (XEP-0045 §17.4), and self-pings (XEP-0410).
 //!
 //! The relay remembers nothing: where a nickname has several connections, the id tells the one that asked.
 
