@@ -139,15 +139,18 @@ impl Session {
     /// Gives a stanza to sessions; those who got it.
     fn hand_out(&mut self, sids: Vec<u64>, stanza: &Stanza, env: &Env<'_>, out: &mut Out<Self>) -> Vec<u64> {
         // While older messages are on their way out of the store, newer ones queue behind them (RFC 6120 §10.1).
-        if self.under_way.handing_over
-            && self.is_worth_keeping(stanza)
-            && stanza.to.as_ref().is_some_and(jid::Jid::is_bare)
-        {
+        let is_bare = stanza.to.as_ref().is_some_and(jid::Jid::is_bare);
+        let queues = self.under_way.handing_over && is_bare && self.is_worth_keeping(stanza);
+        if queues && self.has_room(env) {
             self.keep(stanza.clone(), env, out);
             return vec![];
         }
         for sid in &sids {
             self.deliver(*sid, stanza.clone(), env, out);
+        }
+        // What still waits could not be handed over when its reader came: the store or the owner was away.
+        if matches!(stanza.kind, Kind::Message(_)) {
+            self.hand_over(out);
         }
         sids
     }

@@ -49,7 +49,7 @@ impl Session {
         if !self.is_worth_keeping(&stanza) {
             return;
         }
-        if self.anonymous || self.offline.count >= env.options.limits.offline_messages_max as u64 {
+        if !self.has_room(env) {
             return out.refuse(&stanza, Condition::ServiceUnavailable);
         }
         let original = stanza.clone();
@@ -69,6 +69,11 @@ impl Session {
                 session.deliver(sid, original.clone(), env, out);
             }
         });
+    }
+
+    /// Whether one more message may wait.
+    pub(super) fn has_room(&self, env: &Env<'_>) -> bool {
+        !self.anonymous && self.offline.count < env.options.limits.offline_messages_max as u64
     }
 
     /// Gives what waits to the clients that want messages: once, in order, and removed only after it is handed over.

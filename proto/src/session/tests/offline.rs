@@ -113,6 +113,20 @@ fn a_message_that_comes_meanwhile_does_not_overtake() {
 }
 
 #[test]
+fn who_is_there_hears_a_message_even_if_no_more_may_wait() {
+    let mut world = World::default();
+    world.options.limits.offline_messages_max = 1;
+    let (romeo, juliet) = (world.enter(ROMEO), world.bind(JULIET));
+    write(&mut world, romeo, "one");
+    world.store_waits();
+    world.says(juliet, "<presence/>");
+    write(&mut world, romeo, "two");
+    world.store_answers();
+    assert_eq!(bodies(&mut world, juliet), ["two", "one"]);
+    assert_eq!(hears(&mut world, romeo), [""; 0]);
+}
+
+#[test]
 fn who_cannot_be_kept_for_is_told_to_try_again_unless_the_user_has_come() {
     let mut world = World::default();
     let (romeo, juliet) = (world.enter(ROMEO), world.bind(JULIET));
@@ -138,6 +152,6 @@ fn while_the_store_is_away_nothing_that_waits_is_lost() {
     write(&mut world, romeo, "two");
     assert_eq!(bodies(&mut world, juliet), ["two"], "who is there is reached without the store");
     world.store.away = false;
-    world.says(juliet, "<presence><show>chat</show></presence>");
-    assert_eq!(bodies(&mut world, juliet), ["one"]);
+    write(&mut world, romeo, "three");
+    assert_eq!(bodies(&mut world, juliet), ["three", "one"], "what waits comes as soon as it can");
 }
