@@ -146,7 +146,8 @@ pub mod collection {
     /// Map of an account: private XML (XEP-0049), field = name and namespace, value = the element.
     pub const PRIVATE: Collection = "private";
     /// All that belongs to one account and goes with it.
-    pub const OF_ACCOUNT: [Collection; 7] = [CREDENTIALS, ROSTER, ROSTER_META, REQUESTS, OFFLINE, VCARD, PRIVATE];
+    pub const OF_ACCOUNT: [Collection; 7] =
+        [CREDENTIALS, ROSTER, ROSTER_META, REQUESTS, OFFLINE, VCARD, PRIVATE];
     /// Map of a conference domain: one field per persistent or public room (bare JID), value JSON (name, public).
     pub const ROOMS: Collection = "rooms";
     /// Document of a room: configuration, subject, JSON.

@@ -96,6 +96,7 @@ impl Stream {
                 let text = data.map(|data| STANDARD.encode(data)).unwrap_or_default();
                 out.push(Effect::LoggedIn(account.clone()));
                 write_element(out, &el("success", ns::SASL).text_of(text));
+                self.account = Some(account.clone());
                 self.restart();
                 Ok(State::Reopening(Who { account, anonymous }))
             }

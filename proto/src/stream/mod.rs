@@ -134,6 +134,8 @@ pub struct Stream {
     greeted: bool,
     /// The domain that the client talks to, once it has said so.
     domain: Option<String>,
+    /// Who has logged in; kept to the end and after it.
+    account: Option<BareJid>,
     /// The language of stanzas that do not say theirs (RFC 6120 §8.1.5).
     lang: Option<Box<str>>,
     /// Failed log-ins.
@@ -213,6 +215,7 @@ impl Stream {
             pending: Vec::new(),
             greeted: false,
             domain: None,
+            account: None,
             lang: None,
             failures: 0,
             idle: Idle::default(),
@@ -230,20 +233,9 @@ impl Stream {
         matches!(self.state, State::Closed)
     }
 
-    /// Who is logged in.
+    /// Who is logged in, or was when the stream ended.
     pub fn account(&self) -> Option<&BareJid> {
-        match &self.state {
-            State::Reopening(who) | State::Unbound(who) | State::Binding(who, _) | State::Open(who, _) => {
-                Some(&who.account)
-            }
-            State::Opening
-            | State::Clear
-            | State::Securing
-            | State::LogIn
-            | State::Responding(_)
-            | State::Asking(_)
-            | State::Closed => None,
-        }
+        self.account.as_ref()
     }
 
     /// What is bound.

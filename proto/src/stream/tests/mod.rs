@@ -1,5 +1,6 @@
 //! Conversations with a stream: bytes in, bytes and effects out.
 
+mod garbage;
 mod login;
 mod open;
 mod opening;

@@ -167,4 +167,6 @@ fn the_server_may_end_it_at_any_time() {
     let mut scene = Scene::bound();
     scene.answers(Input::End(Conflict.into()));
     scene.ends_with(Conflict);
+    // Whose session it was must still be known.
+    assert!(scene.stream.account().is_some_and(|account| is_account(account, "juliet@capulet.lit")));
 }
