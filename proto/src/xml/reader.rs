@@ -41,9 +41,9 @@ pub enum Event {
 pub struct Header {
     /// The local name of the element: `stream`.
     pub name: String,
-    /// Its namespace: [`ns::STREAM`].
+    /// Its namespace: [`crate::ns::STREAM`].
     pub ns: String,
-    /// The content namespace: [`ns::CLIENT`].
+    /// The content namespace: [`crate::ns::CLIENT`].
     pub content: String,
     /// Whom the client wants to talk to.
     pub to: Option<String>,

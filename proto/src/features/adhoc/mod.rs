@@ -47,7 +47,7 @@ static COMMANDS: [&dyn Command; 7] = [
 /// XEP-0050.
 pub struct AdHoc;
 
-/// XEP-0133: its commands are in [`COMMANDS`].
+/// XEP-0133: its commands are in `COMMANDS`.
 pub struct Administration;
 
 impl Feature for AdHoc {
