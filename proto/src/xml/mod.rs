@@ -8,7 +8,8 @@ mod unit;
 pub mod writer;
 
 use minidom::Element;
-use minidom::rxml::{Namespace, NcName};
+use minidom::rxml::{Namespace, NcName, Options, Parse, RawParser, WithOptions};
+use minidom::tree_builder::TreeBuilder;
 
 /// Short ways to build an [`Element`].
 pub trait Build: Sized {
@@ -57,6 +58,20 @@ impl Build for Element {
         }
         self
     }
+}
+
+/// Reads a whole element. Unlike [`Element::from_reader`] it takes values of any length, and elements with the prefix
+/// `xml`: whatever passes the [`reader`] can be read.
+pub fn parse(mut bytes: &[u8]) -> Option<Element> {
+    let options = Options { max_token_length: bytes.len().max(1), ..Options::default() };
+    let mut parser = RawParser::with_options(options.into());
+    let prefixes = (Some("xml".to_owned()), crate::ns::XML.to_owned());
+    let mut tree = TreeBuilder::new().with_prefixes_stack(vec![prefixes.into()]);
+    while tree.root.is_none() {
+        let event = parser.parse(&mut bytes, true).ok()??;
+        tree.process_event(event).ok()?;
+    }
+    tree.root
 }
 
 /// An empty element.

@@ -252,8 +252,7 @@ impl Reader {
         whole.push(b'>');
         whole.extend_from_slice(bytes);
         whole.extend_from_slice(b"</stream>");
-        let stream = Element::from_reader(whole.as_slice());
-        let element = stream.ok().and_then(|mut stream| stream.take_nodes().pop()?.into_element());
+        let element = xml::parse(&whole).and_then(|mut stream| stream.take_nodes().pop()?.into_element());
         element.ok_or_else(|| StreamError::because(StreamCondition::BadFormat, "this cannot be read"))
     }
 }

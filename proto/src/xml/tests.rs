@@ -100,6 +100,20 @@ fn a_stanza_is_valid_wherever_it_is_written() {
 }
 
 #[test]
+fn whatever_is_read_can_become_a_tree() {
+    let long = "a".repeat(50_000);
+    for inner in
+        [format!("<b xmlns='c' d='{long}'/>"), format!("<b xmlns='{long}'>{long}</b>"), "<xml:b/>".to_owned()]
+    {
+        let read = stanza(&format!("<message id='{long}'>{inner}</message>"));
+        assert_eq!(read.children().len(), 1);
+        assert_eq!(Stanza::parse(&read.to_xml()).unwrap().id, read.id);
+    }
+    let (events, _) = inside(&format!("<b xmlns='c' d='{}'/>", "a".repeat(10_000)));
+    assert!(matches!(events.as_slice(), [Event::Nonza(_)]));
+}
+
+#[test]
 fn an_iq_says_what_it_asks() {
     let read = stanza("<iq id='1' type='get'><ping xmlns='urn:xmpp:ping'/></iq>");
     let payload = read.payload.unwrap();
@@ -311,6 +325,8 @@ fn nearly_xml() -> impl Strategy<Value = String> {
         "<c:message xmlns:c='jabber:client'>",
         "</c:message>",
         "<message xmlns=''>",
+        "<xml:a/>",
+        "<a xml:b='c'/>",
     ]);
     prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
@@ -384,6 +400,7 @@ proptest! {
             stanza.id = Some(id.chars().filter(|c| super::chars::is_char(*c)).collect::<String>().into());
             let mut bytes = Vec::new();
             stanza.write(&mut bytes);
+            prop_assert!(super::parse(&stanza.to_xml()).is_some());
             prop_assert_eq!(self::stanza(std::str::from_utf8(&bytes).unwrap()), stanza);
         }
     }
