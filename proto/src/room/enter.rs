@@ -4,7 +4,7 @@ use jid::FullJid;
 use minidom::Element;
 
 use super::affiliations::{Affiliation, Entry};
-use super::broadcast::{Audience, Notice, unavailable};
+use super::broadcast::{Audience, Notice, status, unavailable};
 use super::config::{Config, Whois};
 use super::history::{Wanted, delay};
 use super::occupants::{Occupant, Seat};
@@ -12,7 +12,7 @@ use super::{Change, Room};
 use crate::machine::{Env, Machine, Out};
 use crate::ns;
 use crate::stanza::{Condition, ErrorType, Facts, MessageType, PresenceType, Stanza, StanzaError};
-use crate::xml::el;
+use crate::xml::{Build, el};
 
 impl Room {
     pub(super) fn presence(
@@ -43,9 +43,20 @@ impl Room {
         match self.occupants.at(from) {
             Some(occupant) if occupant.jid == jid => self.update(from, &stanza, env, out),
             Some(_) => self.rename(from, &jid, &stanza, out),
-            // Presence without `<x/>` enters too (§7.2.18, groupchat 1.0).
+            None if !stanza.facts.contains(Facts::MUC) => self.not_inside(jid, &stanza, out),
             None => self.enter(from, jid, &stanza, env, out),
         }
+    }
+
+    /// A client that believes itself inside, while it is not, learns so (§7.2.18).
+    fn not_inside(&self, jid: FullJid, stanza: &Stanza, out: &mut Out<Self>) {
+        let item = el("item", ns::MUC_USER).with("affiliation", "none").with("role", "none");
+        let reason = el("reason", ns::MUC_USER).text_of("You are not in the room.");
+        let x = el("x", ns::MUC_USER).child(item.child(reason));
+        let x = x.children_of([110, 307, 333].map(status));
+        let mut kick = Stanza::presence(PresenceType::Unavailable).with_from(jid).with(&x);
+        (kick.to, kick.id, kick.trace) = (stanza.from.clone(), stanza.id.clone(), stanza.trace);
+        out.route(kick);
     }
 
     fn enter(&mut self, from: &FullJid, jid: FullJid, stanza: &Stanza, env: &Env<'_>, out: &mut Out<Self>) {
@@ -56,9 +67,8 @@ impl Room {
         let user = from.to_bare();
         let mut notice = Notice { id: stanza.id.clone(), own_codes: self.room_codes(), ..Notice::default() };
         if !self.exists {
-            // Whoever speaks groupchat 1.0 only could not configure the room: it is open at once.
-            let locked = x.is_some();
-            self.commit(Change::Created { config: Config::initial(&env.options.limits), locked }, out);
+            let config = Config::initial(&env.options.limits);
+            self.commit(Change::Created { config, locked: true }, out);
             let owner = Entry { affiliation: Affiliation::Owner, ..Entry::default() };
             self.commit(Change::Affiliation(user.clone(), Some(owner)), out);
             self.relist(false, out);

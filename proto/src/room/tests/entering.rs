@@ -52,12 +52,11 @@ fn a_creator_who_leaves_before_configuring_takes_the_room_along() {
 }
 
 #[test]
-fn a_client_of_groupchat_1_0_gets_an_open_room() {
-    let mut scene = Scene::default();
-    scene.says(CRONE, "<presence to='{room}/first'/>");
-    assert_eq!(scene.hears(CRONE)[0], format!("+first owner/moderator {CRONE} 110 201"));
+fn a_client_that_is_not_inside_but_believes_so_learns_that_it_is_not() {
+    let mut scene = Scene::open(&[]);
     scene.says(HAG, "<presence to='{room}/third'><show>away</show></presence>");
-    assert_eq!(scene.hears(CRONE), [format!("+third none/participant {HAG} show=away")]);
+    assert_eq!(scene.hears(HAG), ["-third none/none reason=You are not in the room. 110 307 333"]);
+    assert!(scene.hears(CRONE).is_empty(), "nobody has come or gone");
 }
 
 #[test]

@@ -25,9 +25,23 @@ fn take(room: &mut Room, stanza: Stanza) -> Out<Room> {
 fn crowd() -> Room {
     let mut room = Room::new(ROOM.parse().unwrap(), vec![]);
     for number in 0..CROWD {
-        step(&mut room, &format!("<presence from='u{number}@shakespeare.lit/r' to='{ROOM}/n{number}'/>"));
+        step(&mut room, &join(&format!("u{number}"), &format!("n{number}")));
+        if number == 0 {
+            let unlock = "<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query>";
+            step(
+                &mut room,
+                &format!("<iq type='set' id='u' from='u0@shakespeare.lit/r' to='{ROOM}'>{unlock}</iq>"),
+            );
+        }
     }
     room
+}
+
+fn join(user: &str, nick: &str) -> String {
+    format!(
+        "<presence from='{user}@shakespeare.lit/r' to='{ROOM}/{nick}'><x xmlns='{}'/></presence>",
+        ns::MUC
+    )
 }
 
 #[test]
@@ -49,7 +63,7 @@ fn a_message_is_one_payload_to_many_receivers() {
 #[test]
 fn entering_costs_one_presence_for_each_who_is_there() {
     let mut room = crowd();
-    let out = step(&mut room, &format!("<presence from='late@shakespeare.lit/r' to='{ROOM}/late'/>"));
+    let out = step(&mut room, &join("late", "late"));
     // Each occupant's presence; the newcomer's to the moderator, to the others, and to itself; the subject.
     assert_eq!(out.effects.len(), CROWD + 4);
 }

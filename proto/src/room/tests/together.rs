@@ -65,7 +65,10 @@ fn who_dies_with_its_node_leaves_the_room() {
 fn a_ghost_leaves_at_the_first_word() {
     let (mut world, romeo, juliet) = hall();
     // No connection has this resource: the account's server says so when the subject comes.
-    world.arrives(&format!("<presence from='juliet@capulet.lit/ghost' to='{HALL}/Ghost'/>"));
+    world.arrives(&format!(
+        "<presence from='juliet@capulet.lit/ghost' to='{HALL}/Ghost'><x xmlns='{}'/></presence>",
+        ns::MUC
+    ));
     let ghost = "juliet@capulet.lit/ghost";
     let seen = [format!("+Ghost none/participant {ghost}"), format!("-Ghost none/none {ghost} 333")];
     assert_eq!(heard(&mut world, romeo), seen);
