@@ -77,7 +77,7 @@ pub(crate) struct Life<'a> {
     events: mpsc::UnboundedReceiver<Event>,
     /// Calls to the register, listeners, gossip: all end with the life.
     calls: JoinSet<Input>,
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
     dials: HashMap<Incarnation, AbortHandle>,
     wish: Wish,
     leaving: Option<Instant>,
@@ -128,7 +128,7 @@ impl<'a> Life<'a> {
             ground,
             events,
             calls: JoinSet::new(),
-            _tasks: tasks,
+            tasks,
             dials: HashMap::new(),
             wish,
             leaving: None,
@@ -144,6 +144,7 @@ impl<'a> Life<'a> {
                 Some(event) = self.events.recv() => self.translate(event),
                 Some(answer) = self.calls.join_next() => Some(answer.unwrap_or(Input::Away)),
                 _ = tick.tick() => {
+                    self.bury();
                     self.signs();
                     Some(Input::Tick)
                 }
@@ -183,10 +184,11 @@ impl<'a> Life<'a> {
     fn step(&mut self, input: Input) {
         let mut effects = Vec::new();
         self.council.handle(input, self.ground.now(), &mut effects);
+        // Before the table is published: who waits for it may ask at once whether the node is ready.
+        self.estate.shared.ready.store(self.council.is_ready(), Ordering::Relaxed);
         for effect in effects {
             self.perform(effect);
         }
-        self.estate.shared.ready.store(self.council.is_ready(), Ordering::Relaxed);
         let register = self.council.register();
         if self.estate.shared.register.swap(register, Ordering::Relaxed) != register {
             tracing::info!(reached = register, "the view register");
@@ -275,7 +277,7 @@ impl<'a> Life<'a> {
         if self.estate.bound.is_some() {
             for remote in fresh {
                 let incarnation = remote.who.incarnation;
-                let task = self._tasks.spawn(link::keep(self.ground.clone(), remote));
+                let task = self.tasks.spawn(link::keep(self.ground.clone(), remote));
                 self.dials.insert(incarnation, task);
             }
         }
@@ -334,6 +336,17 @@ impl<'a> Life<'a> {
                 Some(Input::Voted { by, suspect, agree })
             }
             Event::Said(..) => None,
+        }
+    }
+
+    /// Forgets tasks that ended: links with members that are gone, or, as should not be, those that panicked.
+    fn bury(&mut self) {
+        while let Some(ended) = self.tasks.try_join_next() {
+            if let Err(error) = ended
+                && error.is_panic()
+            {
+                tracing::error!(%error, "a task of the cluster panicked");
+            }
         }
     }
 

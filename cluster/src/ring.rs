@@ -2,7 +2,8 @@
 //!
 //! The lists come from weighted rendezvous hashing, the limit of a ring with infinitely many points per node: each member
 //! draws a number per slot and the lowest wins. It moves as few slots as a ring, spreads a lost member's slots over all
-//! others, and its peak over mean is 1.04 at ten nodes, for which a ring needs some thousand points per node.
+//! others, and its peak over mean stays below 1.08 at ten nodes (the worst of a hundred sets of names), while the shares on a
+//! ring of 256 points per node deviate by 6 %, and their peak by twice that.
 
 use std::collections::HashMap;
 
@@ -233,3 +234,6 @@ impl Default for Table {
         Table::new(View::default())
     }
 }
+
+#[cfg(test)]
+mod tests;

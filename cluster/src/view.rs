@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use bitflags::bitflags;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{Incarnation, NodeId};
 
@@ -72,7 +72,8 @@ pub struct Member {
     /// Its share of slots in percent of a normal node's. Default 100.
     #[serde(default = "Member::weight_default")]
     pub weight: u16,
-    /// What it does.
+    /// What it does. Roles of newer versions are not understood, and left out.
+    #[serde(deserialize_with = "known_roles")]
     pub roles: Roles,
     /// Where it stands in its life.
     pub state: State,
@@ -88,6 +89,11 @@ impl Member {
     fn weight_default() -> u16 {
         100
     }
+}
+
+fn known_roles<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Roles, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Ok(text.split('|').filter_map(|name| Roles::from_name(name.trim())).collect())
 }
 
 /// Who is a member. Totally ordered by epoch; everyone computes the same owners from the same view.
@@ -159,5 +165,33 @@ impl View {
         view.members.sort_by(|a, b| a.node.cmp(&b.node));
         view.members.dedup_by(|a, b| a.node == b.node);
         Ok(view)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_of_a_newer_version_is_read_as_far_as_it_is_understood() {
+        let json = br#"{"epoch":3,"members":[{"node":"b","incarnation":2,"roles":"ROOMS | ORBIT","state":"up","more":1},
+            {"node":"a","incarnation":1,"roles":"","state":"down"}],"moves":[]}"#;
+        let view = View::from_bytes(json).unwrap();
+        assert_eq!(view.member(&NodeId::new("b").unwrap()).unwrap().roles, Roles::ROOMS);
+        assert_eq!(view.members[0].node.as_str(), "a");
+        assert_eq!(View::from_bytes(&view.to_bytes()).unwrap(), view);
+    }
+
+    #[test]
+    fn who_was_up_has_a_vote_until_it_is_down() {
+        let json = br#"{"epoch":3,"members":[{"node":"a","incarnation":1,"roles":"","state":"joining"}]}"#;
+        let view = View::from_bytes(json).unwrap();
+        let me = Incarnation(1);
+        let votes = |view: &View| view.voters().count();
+        let up = view.with_state(me, State::Up).unwrap();
+        let draining = up.with_state(me, State::Draining).unwrap();
+        let down = draining.with_state(me, State::Down).unwrap();
+        assert_eq!([&view, &up, &draining, &down].map(votes), [0, 1, 1, 0]);
+        assert_eq!(down.epoch, 6);
     }
 }

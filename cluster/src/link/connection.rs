@@ -66,9 +66,7 @@ pub(super) async fn run(
     }
     remote.outbox.rewind(peer_received);
     hear(ground, remote);
-    remote.up.send_replace(true);
-    metrics::gauge!(names::LINKS).increment(1);
-    ground.tell(Event::Up(remote.who.incarnation));
+    let standing = Standing::begin(ground, remote);
 
     let (reader, writer) = tokio::io::split(stream);
     let end = tokio::select! {
@@ -77,10 +75,7 @@ pub(super) async fn run(
         () = reset => Err(LinkError::Reset),
     };
 
-    remote.up.send_replace(false);
-    metrics::gauge!(names::LINKS).decrement(1);
-    metrics::counter!(names::LOST).increment(1);
-    ground.tell(Event::Lost(remote.who.incarnation));
+    drop(standing);
     if let Err(error) = end {
         match error {
             LinkError::Frame(_) | LinkError::Codec(_) | LinkError::Turn => {
@@ -88,6 +83,30 @@ pub(super) async fn run(
             }
             other => tracing::info!(peer = %remote.who.node, reason = %other, "link lost"),
         }
+    }
+}
+
+/// A link while it stands. Also when its task is aborted, its end is told.
+struct Standing<'a> {
+    ground: &'a Ground,
+    remote: &'a Remote,
+}
+
+impl<'a> Standing<'a> {
+    fn begin(ground: &'a Ground, remote: &'a Remote) -> Standing<'a> {
+        remote.up.send_replace(true);
+        metrics::gauge!(names::LINKS).increment(1);
+        ground.tell(Event::Up(remote.who.incarnation));
+        Standing { ground, remote }
+    }
+}
+
+impl Drop for Standing<'_> {
+    fn drop(&mut self) {
+        self.remote.up.send_replace(false);
+        metrics::gauge!(names::LINKS).decrement(1);
+        metrics::counter!(names::LOST).increment(1);
+        self.ground.tell(Event::Lost(self.remote.who.incarnation));
     }
 }
 
