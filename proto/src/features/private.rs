@@ -59,7 +59,7 @@ fn read(cx: &mut Cx<'_, '_>, iq: &Stanza) -> Result<(), StanzaError> {
         match reply {
             Ok(reply) => {
                 let stored = match reply {
-                    Reply::Document(Some(bytes)) => Element::from_reader(bytes.as_slice()).ok(),
+                    Reply::Document(Some(bytes)) => crate::xml::parse(&bytes),
                     _ => None,
                 };
                 let content = stored.unwrap_or_else(|| Element::bare(wanted.name(), wanted.ns()));

@@ -64,7 +64,7 @@ impl Build for Element {
 /// `xml`: whatever passes the [`reader`] can be read.
 pub fn parse(mut bytes: &[u8]) -> Option<Element> {
     let options = Options { max_token_length: bytes.len().max(1), ..Options::default() };
-    let mut parser = RawParser::with_options(options.into());
+    let mut parser = RawParser::with_options(options);
     let prefixes = (Some("xml".to_owned()), crate::ns::XML.to_owned());
     let mut tree = TreeBuilder::new().with_prefixes_stack(vec![prefixes.into()]);
     while tree.root.is_none() {
