@@ -73,7 +73,7 @@ $(KUBERNETES_VALIDATE):
 
 .PHONY: manifests
 manifests: $(KUBERNETES_VALIDATE)
-	@$(KUBERNETES_VALIDATE) --strict --quiet $(shell grep -lrE '^kind:' k8s --include='*.yaml' | xargs grep -LE '^kind: Kustomization' | sort)
+	@$(KUBERNETES_VALIDATE) --strict --quiet $(filter-out %/kustomization.yaml,$(wildcard k8s/base/*.yaml))
 
 .PHONY: audit
 audit: ## Look for advisories, licences and bans (fetches the list of advisories)
