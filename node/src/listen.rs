@@ -28,13 +28,15 @@ pub fn describe() {
 /// Raises the soft limit of open files to the hard one; every connection takes one.
 pub fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
-    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
-    match raised {
+    if limit.current == limit.maximum {
+        return tracing::info!(limit = ?limit.current, "open files: the limit is as high as it may be");
+    }
+    match setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
         Ok(()) => {
-            tracing::info!(from = ?limit.current, to = ?limit.maximum, "open files: soft limit raised to the hard one")
+            tracing::info!(from = ?limit.current, to = ?limit.maximum, "open files: the soft limit was raised")
         }
         Err(error) => {
-            tracing::warn!(%error, limit = ?limit.current, "open files: the soft limit could not be raised")
+            tracing::warn!(%error, limit = ?limit.current, "open files: the soft limit could not be raised");
         }
     }
 }

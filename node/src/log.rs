@@ -17,7 +17,7 @@ static LEVEL: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 
 /// Starts logging. Only the first call in a process counts.
 pub fn start(log: &Log, node: &str) {
-    let (filter, handle) = reload::Layer::new(EnvFilter::new(&log.level));
+    let (level, handle) = reload::Layer::new(filter(&log.level));
     let node = node.to_owned();
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let started = match log.format {
@@ -25,12 +25,12 @@ pub fn start(log: &Log, node: &str) {
             let lines = lines
                 .with_ansi(false)
                 .event_format(Named { node, inner: Format::default().with_ansi(false) });
-            tracing_subscriber::registry().with(filter).with(lines).try_init()
+            tracing_subscriber::registry().with(level).with(lines).try_init()
         }
         LogFormat::Json => {
             let inner = Format::default().json().flatten_event(true).with_span_list(false);
             let lines = lines.fmt_fields(JsonFields::new()).event_format(Named { node, inner });
-            tracing_subscriber::registry().with(filter).with(lines).try_init()
+            tracing_subscriber::registry().with(level).with(lines).try_init()
         }
     };
     if started.is_ok() {
@@ -41,9 +41,14 @@ pub fn start(log: &Log, node: &str) {
 
 /// Changes what is logged.
 pub fn set_level(level: &str) {
-    if let Some(Err(error)) = LEVEL.get().map(|handle| handle.reload(EnvFilter::new(level))) {
+    if let Some(Err(error)) = LEVEL.get().map(|handle| handle.reload(filter(level))) {
         tracing::warn!(%error, "the log level could not be changed");
     }
+}
+
+/// The HTTP server tells at length that it starts and ends; only its trouble matters here.
+fn filter(level: &str) -> EnvFilter {
+    EnvFilter::new(format!("actix_server=warn,{level}"))
 }
 
 /// Puts the node's name into each line.

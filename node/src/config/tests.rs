@@ -151,7 +151,8 @@ fn the_configuration_for_kubernetes_lacks_only_its_secrets() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../k8s/base/configmap.yaml");
     let yaml = std::fs::read_to_string(file).unwrap();
     let (_, block) = yaml.split_once("muster.toml: |\n").unwrap();
-    let text: String = block.lines().map(|line| format!("{}\n", line.strip_prefix("    ").unwrap_or(""))).collect();
+    let text: String =
+        block.lines().map(|line| format!("{}\n", line.strip_prefix("    ").unwrap_or(""))).collect();
     let environment = [("MUSTER_NODE__ID", "muster-2"), ("MUSTER_CLUSTER__ADVERTISE", "10.2.0.7")];
     let faults = parse(&text, &environment).unwrap_err().faults;
     assert!(faults.iter().all(|fault| fault.what.contains("cannot be read")), "{faults:#?}");
