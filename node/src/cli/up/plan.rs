@@ -85,8 +85,8 @@ impl NodePlan {
             plain: at(-1),
             starttls: at(0),
             direct: at(1),
-            link: at(48),
-            gossip: at(49),
+            link: at(52),
+            gossip: at(53),
             http: at(58),
         }
     }
