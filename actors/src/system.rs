@@ -99,6 +99,7 @@ impl System {
         actix_rt::spawn(system.clone().follow_tables());
         actix_rt::spawn(system.clone().follow_fate());
         actix_rt::spawn(system.clone().look_after());
+        actix_rt::spawn(system.clone().join());
         Ok(system)
     }
 
@@ -223,6 +224,14 @@ impl System {
         self.arbiters.iter().for_each(|arbiter| {
             arbiter.stop();
         });
+    }
+
+    /// Asks for slots, once the others can be told that they moved.
+    async fn join(self) {
+        match self.cluster.join().await {
+            Ok(()) => tracing::info!("a member of the cluster: slots come"),
+            Err(error) => tracing::warn!(%error, "the cluster was not joined"),
+        }
     }
 
     async fn follow_tables(self) {

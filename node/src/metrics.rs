@@ -25,7 +25,7 @@ pub fn start(buckets_seconds: &[f64]) {
 
 fn describe() {
     crate::listen::describe();
-    describe_gauge!("muster_build_info", Unit::Count, "1; its label is the version of the software.");
+    describe_gauge!("muster_build_info", Unit::Count, "Always 1; its label is the version of the software.");
     describe_gauge!(
         "muster_certificate_days_left",
         Unit::Count,
