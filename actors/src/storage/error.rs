@@ -32,6 +32,11 @@ pub enum StartError {
         /// What SQLite said.
         reason: String,
     },
+    /// The file system cannot share the file between processes.
+    #[error(
+        "storage.path: the file system of {0} has no shared memory, which WAL needs; name a file on a local disk"
+    )]
+    NoWal(PathBuf),
     /// The file belongs to another program.
     #[error("storage.path: {0} is a database of another program; name another file")]
     Foreign(PathBuf),

@@ -6,6 +6,8 @@ mod budget;
 mod config;
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod cost;
 mod error;
 pub mod measured;
 mod memory;

@@ -59,9 +59,10 @@ pub(super) fn unexpected() -> StoreError {
 
 /// Whether the same command may succeed later, perhaps on another connection.
 pub(super) fn is_temporary(error: &RedisError) -> bool {
-    match error.kind() {
-        ErrorKind::AuthenticationFailed | ErrorKind::InvalidClientConfig => false,
-        ErrorKind::Server(ServerErrorKind::NoPerm | ServerErrorKind::CrossSlot) => false,
-        _ => true,
-    }
+    !matches!(
+        error.kind(),
+        ErrorKind::AuthenticationFailed
+            | ErrorKind::InvalidClientConfig
+            | ErrorKind::Server(ServerErrorKind::NoPerm | ServerErrorKind::CrossSlot)
+    )
 }

@@ -26,6 +26,8 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_m
 
 struct Lane {
     server: Arc<Server>,
+    /// A slot of this lane, to ask whether its part of a cluster is there.
+    slot: u16,
     link: Option<Link>,
     reachable: Arc<AtomicBool>,
 }
@@ -33,10 +35,11 @@ struct Lane {
 /// Serves until it is told to close, or nobody can ask any more.
 pub(super) async fn run(
     server: Arc<Server>,
+    slot: u16,
     mut queue: mpsc::UnboundedReceiver<Request>,
     reachable: Arc<AtomicBool>,
 ) {
-    let mut lane = Lane { server, link: None, reachable };
+    let mut lane = Lane { server, slot, link: None, reachable };
     loop {
         let first = match time::timeout(PROBE_TIME, queue.recv()).await {
             Ok(Some(first)) => first,
@@ -96,11 +99,11 @@ impl Lane {
         loop {
             match time::timeout_at(deadline, self.attempt(group, by)).await {
                 Err(_) => {
-                    self.link = None;
+                    self.forget();
                     return Err(reason);
                 }
                 Ok(Err(error)) => {
-                    self.link = None;
+                    self.forget();
                     reason = error.to_string();
                     if !faults::is_temporary(&error) {
                         return Err(reason);
@@ -115,7 +118,7 @@ impl Lane {
                             by = By::Text;
                             continue;
                         }
-                        Remedy::Reconnect => self.link = None,
+                        Remedy::Reconnect => self.forget(),
                         Remedy::SendScripts | Remedy::Wait => {}
                     }
                     reason = worst.map_or(reason, |value| faults::refusal(value).to_string());
@@ -171,16 +174,23 @@ impl Lane {
         }
     }
 
+    /// Lets go of a connection that does not work. Those to a cluster find their way back by themselves.
+    fn forget(&mut self) {
+        self.link.take_if(|link| matches!(link, Link::One(_)));
+    }
+
     /// Asks whether the server is there.
     async fn probe(&mut self) {
         let ping = async {
             if self.link.is_none() {
                 self.link = Some(self.server.connect().await?);
             }
+            let mut probe = cmd("EXISTS");
+            probe.arg(format!("{}:{{{}}}:epoch", self.server.config().prefix, self.slot));
             match &mut self.link {
-                Some(Link::One(connection)) => cmd("PING").exec_async(connection).await,
-                // A part of the cluster may be away; only traffic tells which.
-                Some(Link::Cluster(_)) | None => Ok(()),
+                Some(Link::One(connection)) => probe.exec_async(connection).await,
+                Some(Link::Cluster(connection)) => probe.exec_async(connection).await,
+                None => Ok(()),
             }
         };
         let outcome = match time::timeout(self.server.config().timeout(), ping).await {
@@ -188,7 +198,7 @@ impl Lane {
             Err(_) => Err("Redis has not answered in time".to_owned()),
         };
         if outcome.is_err() {
-            self.link = None;
+            self.forget();
         }
         self.note(&outcome);
     }

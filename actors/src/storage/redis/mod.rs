@@ -9,6 +9,7 @@ mod across;
 mod commands;
 mod faults;
 mod lane;
+mod place;
 mod register;
 mod script;
 mod server;
@@ -32,7 +33,8 @@ use super::pending::Answer;
 use super::{Batch, Pending, StartError, Storage, slots};
 use server::Server;
 
-/// Lanes to a Redis Cluster.
+/// Lanes to a Redis Cluster. Each has its own connection to each of its servers: while one looks for a server that is
+/// gone, it serves nothing.
 const CLUSTER_LANES: usize = 16;
 
 /// The shared store.
@@ -107,7 +109,7 @@ impl Redis {
 }
 
 fn lane_of(lanes: &[Lane], slot: u16) -> &Lane {
-    &lanes[usize::from(slot) * lanes.len() / slots::SLOTS]
+    &lanes[place::lane(slot, lanes.len())]
 }
 
 type Started = Result<(Vec<Lane>, Handle, bool), StartError>;
@@ -125,11 +127,17 @@ fn serve(mut server: Server, started: oneshot::Sender<Started>) {
         let whole = !server.is_cluster();
         let server = Arc::new(server);
         let (mut lanes, mut running) = (Vec::new(), Vec::new());
-        for _ in 0..if whole { 1 } else { CLUSTER_LANES } {
+        let count = if whole { 1 } else { CLUSTER_LANES };
+        for number in 0..count {
             let (requests, queue) = mpsc::unbounded_channel();
             let reachable = Arc::new(AtomicBool::new(true));
             lanes.push(Lane { requests, reachable: Arc::clone(&reachable) });
-            running.push(tokio::spawn(lane::run(Arc::clone(&server), queue, reachable)));
+            running.push(tokio::spawn(lane::run(
+                Arc::clone(&server),
+                place::slot_of_lane(number, count),
+                queue,
+                reachable,
+            )));
         }
         let _ = started.send(Ok((lanes, Handle::current(), whole)));
         for lane in running {

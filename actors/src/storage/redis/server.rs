@@ -27,7 +27,7 @@ pub(super) struct Server {
 enum Way {
     Alone(Client),
     Sentinels(Mutex<SentinelClient>),
-    Cluster(ClusterClient, Option<ClusterConnection>),
+    Cluster(ClusterClient),
 }
 
 /// A connection.
@@ -69,7 +69,7 @@ impl Server {
         };
         let way = match config.topology {
             Topology::Standalone => Way::Alone(Client::open(first).map_err(invalid)?),
-            Topology::Cluster => Way::Cluster(cluster(servers, config.timeout()).map_err(invalid)?, None),
+            Topology::Cluster => Way::Cluster(cluster(servers, config.timeout()).map_err(invalid)?),
             Topology::Sentinel => {
                 let secret = secret("sentinel_password_file", config.sentinel_password_file.as_deref())?;
                 let client = sentinels(&servers, config, secret.as_deref()).map_err(invalid)?;
@@ -101,11 +101,11 @@ impl Server {
             warn(&facts);
             if let (Way::Alone(client), true) = (&self.way, facts.contains("cluster_enabled:1")) {
                 let seeds = vec![client.get_connection_info().clone()];
-                self.way = Way::Cluster(cluster(seeds, self.config.timeout())?, None);
+                self.way = Way::Cluster(cluster(seeds, self.config.timeout())?);
             }
         }
-        if let Way::Cluster(client, connection) = &mut self.way {
-            *connection = Some(client.get_async_connection().await?);
+        if let Way::Cluster(client) = &self.way {
+            client.get_async_connection().await?;
         }
         Ok(())
     }
@@ -133,8 +133,7 @@ impl Server {
             Way::Sentinels(client) => {
                 client.lock().await.get_async_connection_with_config(&config).await.map(Link::One)
             }
-            Way::Cluster(_, Some(connection)) => Ok(Link::Cluster(connection.clone())),
-            Way::Cluster(client, None) => client.get_async_connection().await.map(Link::Cluster),
+            Way::Cluster(client) => client.get_async_connection().await.map(Link::Cluster),
         }
     }
 }

@@ -80,6 +80,11 @@ impl Server {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
     /// Runs one command on a connection of its own.
     pub(crate) fn command(&self, words: &[&str]) -> redis::RedisResult<Value> {
         let client = redis::Client::open(format!("redis://{}", self.address()))?;
