@@ -35,6 +35,7 @@ impl Socket {
                 ctx.spawn(derived.into_actor(self).map(|derived, socket, ctx| {
                     if let Ok(derived) = derived {
                         socket.feed(Input::Derived(derived), ctx);
+                        socket.wake();
                     }
                 }));
             }
@@ -67,6 +68,7 @@ impl Socket {
             self.world.storage.query(Query::Document(Key::new(collection::CREDENTIALS, account.as_str())));
         ctx.spawn(answer.into_actor(self).map(|answer, socket, ctx| {
             socket.feed(Input::Credentials(answer.and_then(read_credentials)), ctx);
+            socket.wake();
         }));
     }
 

@@ -7,7 +7,7 @@ mod io;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFuture, AsyncContext, Context, Handler, SpawnHandle};
@@ -60,6 +60,7 @@ pub struct Socket {
     trace: u64,
     heard: bool,
     log_in_timer: SpawnHandle,
+    waker: Option<Waker>,
     tcp: Option<std::net::TcpStream>,
     _admission: Admission,
 }
@@ -101,6 +102,7 @@ impl Socket {
             trace: rand::random(),
             heard: false,
             log_in_timer: SpawnHandle::default(),
+            waker: None,
             tcp: Some(connection.tcp),
             _admission: connection.admission,
         }
@@ -263,6 +265,11 @@ impl Socket {
         }
     }
 
+    /// Has the connection driven once more: answers come after it in a turn of the actor, and wrote or allowed to read.
+    fn wake(&self) {
+        self.waker.as_ref().inspect(|waker| waker.wake_by_ref());
+    }
+
     fn is_lost(&self, slots: &[bool]) -> bool {
         let Some(account) = self.stream.account() else { return false };
         slots.get(usize::from(Slot::of(account.as_str().as_bytes()).0)).copied().unwrap_or_default()
@@ -326,6 +333,9 @@ impl ActorFuture<Socket> for Drive {
         ctx: &mut Context<Socket>,
         cx: &mut std::task::Context<'_>,
     ) -> Poll<()> {
+        if socket.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
+            socket.waker = Some(cx.waker().clone());
+        }
         socket.drive(cx, ctx);
         if socket.state == State::Gone { Poll::Ready(()) } else { Poll::Pending }
     }
