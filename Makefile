@@ -16,7 +16,7 @@ TOOLS  := $(TARGET)/tools
 SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
 # What is installed when it is missing: only on Debian and its kin, and only then.
 define need
-	@$(1) >/dev/null 2>&1 || { echo "installing $(2)"; $(SUDO) apt-get update -qq && \
+	@{ $(1); } >/dev/null 2>&1 || { echo "installing $(2)"; $(SUDO) apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $(2) >/dev/null; } || \
 	  { echo "please install: $(2)" >&2; exit 1; }
 endef

@@ -1,5 +1,7 @@
 //! The house rules that a program can check. If it is not checked here or by a lint, it is not a rule.
 
+#![allow(clippy::unwrap_used)] // all of it is a test
+
 use std::path::{Path, PathBuf};
 
 const FILE_LINES_MAX: usize = 500;
@@ -56,7 +58,8 @@ fn no_function_is_long() {
             let indent = &line[..line.len() - line.trim_start().len()];
             let close = format!("{indent}}}");
             // Formatted code closes a body with a brace below the `fn`; a declaration or a one-liner ends before that.
-            let body = lines[start..].iter().position(|line| line.ends_with('{') || line.ends_with(['}', ';']));
+            let body =
+                lines[start..].iter().position(|line| line.ends_with('{') || line.ends_with(['}', ';']));
             let Some(open) = body.filter(|open| lines[start + open].ends_with('{')) else { continue };
             let length = lines[start + open..].iter().position(|line| *line == close).unwrap_or(0) + open + 1;
             if length > FUNCTION_LINES_MAX {
@@ -69,7 +72,10 @@ fn no_function_is_long() {
 
 fn begins_function(line: &str) -> bool {
     let mut words = line.split_whitespace().skip_while(|word| {
-        ["async", "const", "pub"].contains(word) || word.starts_with("pub(") || *word == "super)" || *word == "crate)"
+        ["async", "const", "pub"].contains(word)
+            || word.starts_with("pub(")
+            || *word == "super)"
+            || *word == "crate)"
     });
     words.next() == Some("fn")
 }
@@ -89,7 +95,11 @@ const ARROWS: [(&str, &[&str], &[&str]); 6] = [
     ("proto", &[], &["tokio", "actix", "actix-rt", "openssl", "tokio-openssl", "redis", "rusqlite"]),
     ("cluster", &[], &["actix", "actix-rt", "jid", "minidom", "rxml", "xmpp-parsers"]),
     ("actors", &["muster-proto", "muster-cluster"], &["chitchat", "bincode", "actix-web", "clap", "toml"]),
-    ("node", &["muster-proto", "muster-cluster", "muster-actors"], &["chitchat", "bincode", "redis", "rusqlite"]),
+    (
+        "node",
+        &["muster-proto", "muster-cluster", "muster-actors"],
+        &["chitchat", "bincode", "redis", "rusqlite"],
+    ),
     ("tests", &["muster", "muster-proto"], &[]),
     ("chaos", &["muster", "muster-proto"], &[]),
 ];
@@ -100,11 +110,14 @@ fn crates_import_only_what_the_arrows_allow() {
     for (name, ours, never) in ARROWS {
         let manifest = std::fs::read_to_string(root().join(name).join("Cargo.toml")).unwrap();
         let manifest: toml::Table = manifest.parse().unwrap();
-        let Some(dependencies) = manifest.get("dependencies").and_then(toml::Value::as_table) else { continue };
+        let Some(dependencies) = manifest.get("dependencies").and_then(toml::Value::as_table) else {
+            continue;
+        };
         for dependency in dependencies.keys().map(String::as_str) {
             let is_ours = dependency.starts_with("muster");
             if (is_ours && !ours.contains(&dependency)) || never.contains(&dependency) {
-                faults.push(format!("{name}/Cargo.toml: {dependency} is against the arrows (ARCHITECTURE.md)"));
+                faults
+                    .push(format!("{name}/Cargo.toml: {dependency} is against the arrows (ARCHITECTURE.md)"));
             }
         }
     }
@@ -122,10 +135,16 @@ const PLACES: [(&str, &[&str], &str); 3] = [
 fn what_is_dangerous_stays_in_its_place() {
     let mut faults = Vec::new();
     for (name, text) in sources().into_iter().filter(|(name, _)| name != "tests/tidy.rs") {
-        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+        for (number, line) in
+            text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"))
+        {
             for (word, places, why) in PLACES {
                 if line.contains(word) && !places.iter().any(|place| name.starts_with(place)) {
-                    faults.push(format!("{name}:{}: {word} belongs in {}: {why}", number + 1, places.join(", ")));
+                    faults.push(format!(
+                        "{name}:{}: {word} belongs in {}: {why}",
+                        number + 1,
+                        places.join(", ")
+                    ));
                 }
             }
         }
@@ -138,7 +157,8 @@ fn every_feature_is_in_the_list() {
     let list = std::fs::read_to_string(root().join("proto/src/features/mod.rs")).unwrap();
     let mut faults = Vec::new();
     for (name, text) in sources() {
-        let Some(file) = name.strip_prefix("proto/src/features/").and_then(|file| file.strip_suffix(".rs")) else {
+        let Some(file) = name.strip_prefix("proto/src/features/").and_then(|file| file.strip_suffix(".rs"))
+        else {
             continue;
         };
         for line in text.lines().filter_map(|line| line.strip_prefix("impl Feature for ")) {

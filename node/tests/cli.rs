@@ -1,5 +1,7 @@
 //! The command line as a shell sees it: exit codes, words, and accounts with and without a running node.
 
+#![allow(clippy::unwrap_used)] // all of it is a test
+
 use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -73,7 +75,10 @@ fn a_bad_configuration_ends_with_64_and_names_line_and_fix() {
     for command in ["check", "serve"] {
         let (code, words) = scene.refuses(&[command], "");
         assert_eq!(code, 64, "{words}");
-        assert!(words.contains("muster.toml:10: nodes: no such section") && words.contains("fix: "), "{words}");
+        assert!(
+            words.contains("muster.toml:10: nodes: no such section") && words.contains("fix: "),
+            "{words}"
+        );
     }
 }
 
@@ -84,7 +89,10 @@ fn a_port_that_is_taken_is_named_and_ends_with_69() {
     let _taken = TcpListener::bind(address).unwrap();
     let (code, words) = scene.refuses(&["serve"], "");
     assert_eq!(code, 69, "{words}");
-    assert!(words.contains(&address.to_string()) && words.contains("another program uses this port"), "{words}");
+    assert!(
+        words.contains(&address.to_string()) && words.contains("another program uses this port"),
+        "{words}"
+    );
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! docs/metrics.md lists every metric that a node tells its recorder about, with its kind, unit and help. After a change:
 //! `MUSTER_BLESS=1 cargo test -p muster --test metrics` writes the list anew.
 
+#![allow(clippy::unwrap_used)] // all of it is a test
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};

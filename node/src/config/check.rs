@@ -311,7 +311,10 @@ fn numbers(sections: &Sections, faults: &mut Faults) {
         faults.at("log.level", format!("{:?} is not a level", sections.log.level), fix);
     }
     let buckets = &sections.metrics.buckets_seconds;
-    if buckets.is_empty() || !buckets.is_sorted() || buckets.iter().any(|bound| !(*bound > 0.0)) {
+    if buckets.is_empty()
+        || !buckets.is_sorted()
+        || buckets.iter().any(|bound| !bound.is_normal() || *bound < 0.0)
+    {
         faults.at("metrics.buckets_seconds", "must rise from above 0", "leave it out for the default");
     }
 }
