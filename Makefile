@@ -10,6 +10,9 @@ PORT      ?= 5222
 PLAINTEXT ?=
 DETACH    ?=
 
+# A comma where make would take one for itself.
+, := ,
+
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 MUSTER := $(TARGET)/release/muster
 TOOLS  := $(TARGET)/tools
@@ -75,9 +78,28 @@ $(KUBERNETES_VALIDATE):
 manifests: $(KUBERNETES_VALIDATE)
 	@$(KUBERNETES_VALIDATE) --strict --quiet $(filter-out %/kustomization.yaml,$(wildcard k8s/base/*.yaml))
 
+PEERS ?=
+RUNS  ?= 5
+IDLE  ?= 2000
+CASES ?=
+
+.PHONY: needs-peers
+needs-peers:
+ifneq ($(filter ejabberd,$(PEERS)),)
+	$(call need,command -v ejabberdctl,ejabberd)
+endif
+ifneq ($(filter prosody,$(PEERS)),)
+	$(call need,command -v prosody,prosody)
+endif
+
+.PHONY: bench
+bench: build needs-peers ## Measure Muster beside a bare relay and PEERS="ejabberd prosody" (RUNS=5 IDLE=2000 CASES=chat,login)
+	cargo build --release --locked -p muster-chaos
+	@$(TARGET)/release/muster-bench compare --muster $(MUSTER) --runs $(RUNS) --idle $(IDLE) $(if $(CASES),--cases $(CASES)) \
+	  --servers muster,muster-3,floor $(addprefix --servers ,$(PEERS))
+
 .PHONY: audit
 audit: ## Look for advisories, licences and bans (fetches the list of advisories)
 	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: cargo install --locked cargo-deny" >&2; exit 1; }
 	cargo deny check
 
-, := ,

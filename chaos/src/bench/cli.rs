@@ -1,0 +1,234 @@
+//! What can be asked of `muster-bench`, and how it is done.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use clap::{Args, Parser, Subcommand};
+use muster_chaos::client::{Accounts, Engine, Load, Manners, Mechanism, Purpose, Security, Spread};
+use muster_chaos::load::{Chat, Idle, Pace, Register, Report, Rooms, Scene, Storm};
+use muster_chaos::measure::{Cores, Processes};
+use muster_chaos::{compare, floor};
+
+/// More than this on one machine is refused.
+const CLIENTS_MAX: usize = 1_100_000;
+const SECONDS_MAX: f64 = 3_600.0;
+
+/// Measures XMPP servers on this machine: CPU time per unit of work, memory per session, latency, loss.
+#[derive(Parser)]
+#[command(name = "muster-bench", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Log in, over and over
+    Login(Common),
+    /// Hold sessions that do nothing
+    Idle(Common),
+    /// Have pairs write to each other
+    Chat {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        messages: Messages,
+        /// Messages in a second of all clients together, instead of a closed loop
+        #[arg(long)]
+        rate: Option<f64>,
+        /// The target is a floor: no log-in
+        #[arg(long)]
+        bare: bool,
+    },
+    /// Have occupants of rooms speak in turn
+    Room {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        messages: Messages,
+        /// Rooms
+        #[arg(long, default_value_t = 10)]
+        rooms: usize,
+        /// Occupants of each
+        #[arg(long, default_value_t = 50)]
+        occupants: usize,
+        /// The service; conference.DOMAIN if not given
+        #[arg(long)]
+        conference: Option<String>,
+    },
+    /// Make accounts over the wire (XEP-0077)
+    Register(Common),
+    /// Write a file of accounts for `muster user import`
+    Accounts {
+        /// How many
+        #[arg(long)]
+        clients: usize,
+        #[command(flatten)]
+        who: Who,
+        /// The file
+        file: PathBuf,
+    },
+    /// Run the relay that all servers are compared with
+    Floor {
+        /// Where it listens
+        address: SocketAddr,
+        /// The core it runs on
+        #[arg(long)]
+        core: Option<usize>,
+    },
+    /// Start Muster, the floor and, if asked for, other servers, and measure them side by side
+    Compare(compare::Options),
+}
+
+#[derive(Args)]
+struct Who {
+    /// The domain of the accounts
+    #[arg(long, default_value = "localhost")]
+    domain: String,
+    /// The password of all accounts
+    #[arg(long, default_value = "bench-password")]
+    password: String,
+}
+
+#[derive(Args)]
+struct Messages {
+    /// Messages under way for each client, or in each room
+    #[arg(long, default_value_t = 1)]
+    window: u32,
+    /// Bytes of a message
+    #[arg(long, default_value_t = 260)]
+    bytes: usize,
+}
+
+#[derive(Args)]
+struct Common {
+    /// Addresses of the server, taken in turn
+    #[arg(long, value_delimiter = ',', required = true)]
+    target: Vec<SocketAddr>,
+    /// How many clients
+    #[arg(long, default_value_t = 100)]
+    clients: usize,
+    #[command(flatten)]
+    who: Who,
+    /// How the connections are protected
+    #[arg(long, value_enum, default_value_t = Security::Plain)]
+    security: Security,
+    /// How the password is shown
+    #[arg(long, value_enum, default_value_t = Mechanism::ScramSha1)]
+    mechanism: Mechanism,
+    /// With stream management
+    #[arg(long)]
+    managed: bool,
+    /// After how many stanzas an acknowledgement is asked for
+    #[arg(long, default_value_t = 5)]
+    ask_every: u32,
+    /// Log-ins at the same time
+    #[arg(long, default_value_t = 50)]
+    concurrency: usize,
+    /// Processes of the server whose time and memory are measured, with their children
+    #[arg(long, value_delimiter = ',')]
+    pids: Vec<u32>,
+    /// Seconds before the measurement
+    #[arg(long, default_value_t = 3.0)]
+    warm_up: f64,
+    /// Seconds of measurement
+    #[arg(long, default_value_t = 10.0)]
+    seconds: f64,
+    /// Use many source addresses of 127.0.0.0/8
+    #[arg(long)]
+    spread: bool,
+    /// The core this runs on
+    #[arg(long)]
+    core: Option<usize>,
+    /// Where the figures are written, too
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+pub(super) fn run() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Login(common) => {
+            let mut storm = Storm::new(common.scene()?, common.clients);
+            common.measure(common.clients, Purpose::Session, &mut storm, Storm::report)
+        }
+        Command::Idle(common) => {
+            let mut idle = Idle::new(common.scene()?, common.clients);
+            common.measure(common.clients, Purpose::Session, &mut idle, Idle::report)
+        }
+        Command::Register(common) => {
+            let mut register = Register::new(&common.scene()?, common.clients);
+            common.measure(common.clients, Purpose::Register, &mut register, Register::report)
+        }
+        Command::Chat { common, messages, rate, bare } => {
+            let pace = rate.map_or(Pace::Closed(messages.window), Pace::Open);
+            let mut chat = Chat::new(common.scene()?, common.clients, pace, messages.bytes);
+            let purpose = if bare { Purpose::Bare } else { Purpose::Session };
+            common.measure(common.clients, purpose, &mut chat, Chat::report)
+        }
+        Command::Room { common, messages, rooms, occupants, conference } => {
+            let conference = conference.unwrap_or_else(|| format!("conference.{}", common.who.domain));
+            let Messages { window, bytes } = messages;
+            let mut load = Rooms::new(common.scene()?, &conference, rooms, occupants, window, bytes);
+            common.measure(rooms * occupants, Purpose::Session, &mut load, Rooms::report)
+        }
+        Command::Accounts { clients, who, file } => std::fs::write(&file, who.accounts().file(0..clients))
+            .with_context(|| format!("{} cannot be written", file.display())),
+        Command::Floor { address, core } => {
+            core.map_or(Ok(()), |core| Cores::one(core).bind())?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            tokio::task::LocalSet::new().block_on(&runtime, floor::serve(address))
+        }
+        Command::Compare(options) => compare::run(&options),
+    }
+}
+
+impl Who {
+    fn accounts(&self) -> Accounts {
+        Accounts { domain: self.domain.clone(), password: self.password.clone(), resource: "bench".into() }
+    }
+}
+
+impl Common {
+    fn manners(&self, purpose: Purpose) -> Manners {
+        Manners {
+            accounts: self.who.accounts(),
+            security: self.security,
+            mechanism: self.mechanism,
+            managed: self.managed,
+            ask_every: self.ask_every.max(1),
+            purpose,
+        }
+    }
+
+    fn scene(&self) -> anyhow::Result<Scene> {
+        if self.clients > CLIENTS_MAX || self.warm_up + self.seconds > SECONDS_MAX {
+            bail!("at most {CLIENTS_MAX} clients and {SECONDS_MAX} seconds");
+        }
+        Ok(Scene {
+            manners: self.manners(Purpose::Session),
+            server: Processes::new(self.pids.clone()),
+            warm_up_seconds: self.warm_up,
+            seconds: self.seconds,
+            concurrency: self.concurrency,
+        })
+    }
+
+    fn measure<L: Load>(
+        &self,
+        clients: usize,
+        purpose: Purpose,
+        load: &mut L,
+        report: fn(&L) -> Report,
+    ) -> anyhow::Result<()> {
+        self.core.map_or(Ok(()), |core| Cores::one(core).bind())?;
+        let spread = if self.spread { Spread::Many } else { Spread::One };
+        Engine::new(&self.target, self.manners(purpose), clients, spread)?.run(load)?;
+        let text = serde_json::to_string_pretty(&report(load))?;
+        if let Some(file) = &self.json {
+            std::fs::write(file, &text).with_context(|| format!("{} cannot be written", file.display()))?;
+        }
+        println!("{text}");
+        Ok(())
+    }
+}

@@ -1,0 +1,349 @@
+//! The poll loop, and the clients as a load sees them.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use mio::{Events, Interest, Poll, Registry, Token};
+use openssl::ssl::SslConnector;
+
+use super::connection::{Connection, Stage};
+use super::login::{Login, Next};
+use super::sasl::Salted;
+use super::wire::{self, Got, Wire};
+use super::{ClientId, Frame, Framer, Manners, Purpose, Security};
+
+/// Connections from one source address before the next is used.
+const PER_ADDRESS_MAX: usize = 20_000;
+const READ_BYTES: usize = 256 * 1024;
+const EVENTS_MAX: usize = 1024;
+
+/// Whether clients come from many addresses in 127.0.0.0/8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spread {
+    /// All from 127.0.0.1.
+    One,
+    /// The next address after each 20,000.
+    Many,
+}
+
+/// What is done with clients.
+pub trait Load {
+    /// A client is logged in.
+    fn ready(&mut self, id: ClientId, clients: &mut Clients);
+    /// A stanza came.
+    fn stanza(&mut self, id: ClientId, stanza: &[u8], clients: &mut Clients);
+    /// A client is no longer connected.
+    fn lost(&mut self, id: ClientId, why: &str, clients: &mut Clients);
+    /// Called between any two looks at the network. Returns how long the next look may wait, `None` to end.
+    fn tick(&mut self, clients: &mut Clients) -> Option<Duration>;
+}
+
+/// All clients of a run.
+pub struct Clients {
+    connections: Vec<Connection>,
+    dirty: Vec<ClientId>,
+    manners: Rc<Manners>,
+    targets: Vec<SocketAddr>,
+    spread: Spread,
+    registry: Registry,
+    tls: SslConnector,
+    salted: Salted,
+    start: Instant,
+    failed: Vec<(ClientId, String)>,
+}
+
+/// Runs loads.
+pub struct Engine {
+    poll: Poll,
+    clients: Clients,
+    buffer: Vec<u8>,
+}
+
+impl Engine {
+    /// Makes room for `count` clients; client i has account i and the target i mod the number of targets.
+    ///
+    /// # Errors
+    /// A target is not on this machine, or the system has no poll.
+    pub fn new(
+        targets: &[SocketAddr],
+        manners: Manners,
+        count: usize,
+        spread: Spread,
+    ) -> anyhow::Result<Self> {
+        if targets.is_empty() {
+            bail!("no target is given");
+        }
+        if let Some(far) = targets.iter().find(|target| !target.ip().is_loopback()) {
+            bail!("{far} is not on this machine: only loopback addresses are measured");
+        }
+        let poll = Poll::new()?;
+        let clients = Clients {
+            connections: (0..count).map(|_| Connection::off()).collect(),
+            dirty: Vec::new(),
+            manners: Rc::new(manners),
+            targets: targets.to_vec(),
+            spread,
+            registry: poll.registry().try_clone()?,
+            tls: wire::connector()?,
+            salted: Salted::default(),
+            start: Instant::now(),
+            failed: Vec::new(),
+        };
+        Ok(Self { poll, clients, buffer: vec![0; READ_BYTES] })
+    }
+
+    /// Runs a load to its end.
+    ///
+    /// # Errors
+    /// The system's poll failed.
+    pub fn run(&mut self, load: &mut impl Load) -> anyhow::Result<()> {
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        while let Some(wait) = load.tick(&mut self.clients) {
+            self.clients.flush();
+            self.report(load);
+            match self.poll.poll(&mut events, Some(wait)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                polled => polled?,
+            }
+            for event in &events {
+                let id = event.token().0;
+                if event.is_writable() {
+                    self.clients.writable(id);
+                }
+                if event.is_readable() {
+                    self.read(id, load);
+                }
+            }
+            self.clients.flush();
+            self.report(load);
+        }
+        Ok(())
+    }
+
+    fn report(&mut self, load: &mut impl Load) {
+        while let Some((id, why)) = self.clients.failed.pop() {
+            self.clients.connections[id] = Connection::off();
+            load.lost(id, &why, &mut self.clients);
+        }
+    }
+
+    fn read(&mut self, id: ClientId, load: &mut impl Load) {
+        let Self { clients, buffer, .. } = self;
+        loop {
+            if clients.connections[id].wire.is_shaking_hands() && !clients.secure(id) {
+                return;
+            }
+            let clear = matches!(clients.connections[id].wire, Wire::Clear(_));
+            let length = match clients.connections[id].wire.read(buffer) {
+                Ok(Got::Bytes(length)) => length,
+                Ok(Got::Nothing) => return,
+                Ok(Got::End) => return clients.fail(id, "the connection was closed"),
+                Err(error) => return clients.fail(id, &error.to_string()),
+            };
+            let mut framer = std::mem::take(&mut clients.connections[id].framer);
+            framer.feed(&buffer[..length], |frame| clients.take(id, frame, load));
+            clients.connections[id].framer = framer;
+            clients.go_on(id);
+            // A short read has emptied the socket (epoll(7)); of TLS only the next one tells.
+            if clear && length < buffer.len() {
+                return;
+            }
+        }
+    }
+}
+
+impl Clients {
+    /// Time since the engine was made.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// How many there are, connected or not.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// What they do alike.
+    #[must_use]
+    pub fn manners(&self) -> &Manners {
+        &self.manners
+    }
+
+    /// Connects a client and logs it in.
+    pub fn open(&mut self, id: ClientId) {
+        let target = self.targets[id % self.targets.len()];
+        let from = match self.spread {
+            Spread::One => None,
+            Spread::Many => {
+                let index = u8::try_from(id / PER_ADDRESS_MAX % 250).unwrap_or_default();
+                Some(SocketAddr::from((Ipv4Addr::new(127, 1, 0, index + 1), 0)))
+            }
+        };
+        let account = self.manners.accounts.account(id);
+        let connected = wire::connect(target, from).and_then(|mut stream| {
+            stream.set_nodelay(true)?;
+            self.registry.register(&mut stream, Token(id), Interest::READABLE | Interest::WRITABLE)?;
+            Ok(stream)
+        });
+        match connected {
+            Ok(stream) => {
+                let mut connection = Connection::off();
+                connection.wire = Wire::Clear(stream);
+                connection.stage = Stage::Connecting;
+                connection.login = Some(Login::new(account, self.manners.security == Security::Direct));
+                self.connections[id] = connection;
+            }
+            Err(error) => self.fail(id, &error.to_string()),
+        }
+    }
+
+    /// Ends a client: its stream is closed as far as the socket takes that at once.
+    pub fn close(&mut self, id: ClientId) {
+        let connection = &mut self.connections[id];
+        if connection.stage == Stage::Ready && self.manners.purpose != Purpose::Bare {
+            connection.out.extend_from_slice(b"</stream:stream>");
+            // Whether it is still read is the server's matter.
+            let _ = connection.flush();
+        }
+        *connection = Connection::off();
+    }
+
+    /// Sends a stanza with the next flush.
+    pub fn send(&mut self, id: ClientId, stanza: &[u8]) {
+        let connection = &mut self.connections[id];
+        if connection.stage == Stage::Ready {
+            connection.send(stanza, &self.manners);
+            self.touch(id);
+        }
+    }
+
+    fn touch(&mut self, id: ClientId) {
+        if !std::mem::replace(&mut self.connections[id].dirty, true) {
+            self.dirty.push(id);
+        }
+    }
+
+    fn flush(&mut self) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for id in dirty.drain(..) {
+            self.connections[id].dirty = false;
+            if let Err(error) = self.connections[id].flush() {
+                self.fail(id, &error.to_string());
+            }
+        }
+        // Its room is used again.
+        if self.dirty.is_empty() {
+            self.dirty = dirty;
+        }
+    }
+
+    fn fail(&mut self, id: ClientId, why: &str) {
+        if self.failed.iter().all(|(failed, _)| *failed != id) {
+            self.failed.push((id, why.to_owned()));
+        }
+    }
+
+    fn writable(&mut self, id: ClientId) {
+        let connection = &mut self.connections[id];
+        if connection.stage == Stage::Connecting {
+            let Some(socket) = connection.wire.source() else { return };
+            match socket.take_error() {
+                Ok(None) if socket.peer_addr().is_ok() => {}
+                Ok(None) => return,
+                Ok(Some(error)) | Err(error) => return self.fail(id, &error.to_string()),
+            }
+            connection.stage = Stage::LoggingIn;
+            match (self.manners.purpose, self.manners.security) {
+                (Purpose::Bare, _) => {
+                    connection.login = None;
+                    connection.stage = Stage::Ready;
+                    connection.next = Next::Done;
+                    let hello = format!("<stream><pair n='{}'/>", id / 2);
+                    connection.out.extend_from_slice(hello.as_bytes());
+                }
+                (_, Security::Direct) => drop(self.secure(id)),
+                (_, Security::Plain | Security::Starttls) => self.begin(id),
+            }
+        }
+        self.touch(id);
+    }
+
+    fn begin(&mut self, id: ClientId) {
+        let connection = &mut self.connections[id];
+        if let Some(login) = &mut connection.login {
+            login.open(&self.manners, &mut connection.out);
+        }
+        self.touch(id);
+    }
+
+    /// Goes on with a TLS handshake. Returns whether it is done.
+    fn secure(&mut self, id: ClientId) -> bool {
+        let connection = &mut self.connections[id];
+        match connection.wire.secure(&self.tls, &self.manners.accounts.domain) {
+            Ok(false) => false,
+            Ok(true) => {
+                if let Some(login) = &mut connection.login {
+                    login.secured();
+                }
+                self.begin(id);
+                true
+            }
+            Err(error) => {
+                self.fail(id, &error.to_string());
+                false
+            }
+        }
+    }
+
+    fn take(&mut self, id: ClientId, frame: Frame<'_>, load: &mut impl Load) {
+        let connection = &mut self.connections[id];
+        if let Some(login) = &mut connection.login {
+            match login.take(frame, &self.manners, &mut self.salted, &mut connection.out) {
+                Ok(Next::Done) => {
+                    connection.login = None;
+                    connection.stage = Stage::Ready;
+                    load.ready(id, self);
+                }
+                Ok(next) => connection.next = next,
+                Err(error) => self.fail(id, &error.to_string()),
+            }
+            return self.touch(id);
+        }
+        match frame {
+            Frame::Header(_) if self.manners.purpose == Purpose::Bare => load.ready(id, self),
+            Frame::Header(_) => {}
+            Frame::Stanza(stanza) if stanza.starts_with(b"<stream:error") => {
+                self.fail(id, &String::from_utf8_lossy(stanza));
+            }
+            Frame::Stanza(stanza) => {
+                if connection.counts(stanza) {
+                    load.stanza(id, stanza, self);
+                } else if !connection.out.is_empty() {
+                    self.touch(id);
+                }
+            }
+            Frame::End => self.fail(id, "the stream was closed"),
+        }
+    }
+
+    /// Does what a log-in asks for once all that was read has been looked at.
+    fn go_on(&mut self, id: ClientId) {
+        let connection = &mut self.connections[id];
+        match std::mem::replace(&mut connection.next, Next::Wait) {
+            Next::Wait | Next::Done => {}
+            Next::Secure => {
+                connection.framer = Framer::default();
+                self.secure(id);
+            }
+            Next::Restart => {
+                connection.framer = Framer::default();
+                self.begin(id);
+            }
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! From the first byte to a bound resource: what a client says, step by step (RFC 6120 §§4–7, XEP-0198 §3, XEP-0077 §3).
+
+use anyhow::bail;
+use memchr::memmem::find;
+
+use super::sasl::{Salted, Scram, plain};
+use super::{Account, Accounts, Frame, Security};
+
+/// How a password is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Mechanism {
+    /// PLAIN
+    Plain,
+    /// SCRAM-SHA-1
+    #[value(name = "scram-sha-1")]
+    ScramSha1,
+    /// SCRAM-SHA-256
+    #[value(name = "scram-sha-256")]
+    ScramSha256,
+}
+
+impl Mechanism {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::ScramSha1 => "SCRAM-SHA-1",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+        }
+    }
+}
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To log in.
+    Session,
+    /// To make the account (XEP-0077).
+    Register,
+    /// To write frames with no XMPP around them, to the floor.
+    Bare,
+}
+
+/// What all clients of a run do alike.
+#[derive(Clone, Debug)]
+pub struct Manners {
+    /// Who they are.
+    pub accounts: Accounts,
+    /// How they are protected.
+    pub security: Security,
+    /// How they show their password.
+    pub mechanism: Mechanism,
+    /// Whether they ask for stream management.
+    pub managed: bool,
+    /// After how many stanzas they ask for an acknowledgement, where streams are managed.
+    pub ask_every: u32,
+    /// What they connect for.
+    pub purpose: Purpose,
+}
+
+/// What comes next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    Wait,
+    Secure,
+    Restart,
+    Done,
+}
+
+enum Step {
+    Features,
+    Proceed,
+    Registered,
+    Challenge(Box<Scram>),
+    Success(Option<Box<Scram>>),
+    Bound,
+    Enabled,
+}
+
+/// One log-in under way.
+pub(super) struct Login {
+    account: Account,
+    step: Step,
+    secure: bool,
+    known: bool,
+}
+
+impl Login {
+    pub(super) fn new(account: Account, secure: bool) -> Self {
+        Self { account, step: Step::Features, secure, known: false }
+    }
+
+    /// Opens the stream.
+    pub(super) fn open(&mut self, manners: &Manners, out: &mut Vec<u8>) {
+        let domain = &manners.accounts.domain;
+        out.extend_from_slice(
+            format!(
+                "<?xml version='1.0'?><stream:stream to='{domain}' version='1.0' xmlns='jabber:client' \
+                 xmlns:stream='http://etherx.jabber.org/streams'>"
+            )
+            .as_bytes(),
+        );
+        self.step = Step::Features;
+    }
+
+    /// The stream is encrypted now.
+    pub(super) fn secured(&mut self) {
+        self.secure = true;
+    }
+
+    /// Takes a frame and says what comes next.
+    pub(super) fn take(
+        &mut self,
+        frame: Frame<'_>,
+        manners: &Manners,
+        salted: &mut Salted,
+        out: &mut Vec<u8>,
+    ) -> anyhow::Result<Next> {
+        let stanza = match frame {
+            Frame::Header(_) => return Ok(Next::Wait),
+            Frame::Stanza(stanza) => stanza,
+            Frame::End => bail!("the stream was closed"),
+        };
+        if starts(stanza, "<stream:error") {
+            bail!("{}", String::from_utf8_lossy(stanza));
+        }
+        let password = &manners.accounts.password;
+        match std::mem::replace(&mut self.step, Step::Features) {
+            Step::Features if starts(stanza, "<stream:features") => {
+                return self.features(stanza, manners, out);
+            }
+            Step::Proceed if starts(stanza, "<proceed") => return Ok(Next::Secure),
+            Step::Registered if has(stanza, "result") || has(stanza, "conflict") => return Ok(Next::Done),
+            Step::Challenge(mut scram) if starts(stanza, "<challenge") => {
+                let answer = scram.answer(text(stanza), password, salted)?;
+                say(out, &format!("<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{answer}</response>"));
+                self.step = Step::Success(Some(scram));
+            }
+            Step::Success(scram) if starts(stanza, "<success") => {
+                if scram.is_some_and(|scram| !scram.accepts(text(stanza))) {
+                    bail!("the server does not know the password");
+                }
+                self.known = true;
+                return Ok(Next::Restart);
+            }
+            Step::Bound if starts(stanza, "<iq") && has(stanza, "result") => {
+                if !manners.managed {
+                    return Ok(Next::Done);
+                }
+                say(out, "<enable xmlns='urn:xmpp:sm:3'/>");
+                self.step = Step::Enabled;
+            }
+            Step::Enabled if starts(stanza, "<enabled") => return Ok(Next::Done),
+            // Some say more than they were asked for.
+            step @ (Step::Bound | Step::Enabled) if starts(stanza, "<r") || starts(stanza, "<presence") => {
+                self.step = step
+            }
+            _ => bail!("unexpected: {}", String::from_utf8_lossy(stanza)),
+        }
+        Ok(Next::Wait)
+    }
+
+    fn features(&mut self, offered: &[u8], manners: &Manners, out: &mut Vec<u8>) -> anyhow::Result<Next> {
+        let Account { number, name } = &self.account;
+        if manners.security == Security::Starttls && !self.secure {
+            say(out, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+            self.step = Step::Proceed;
+        } else if self.known {
+            let resource = &manners.accounts.resource;
+            let bind = "urn:ietf:params:xml:ns:xmpp-bind";
+            say(
+                out,
+                &format!(
+                    "<iq type='set' id='bind'><bind xmlns='{bind}'><resource>{resource}</resource></bind></iq>"
+                ),
+            );
+            self.step = Step::Bound;
+        } else if manners.purpose == Purpose::Register {
+            let password = &manners.accounts.password;
+            say(
+                out,
+                &format!(
+                    "<iq type='set' id='register'><query xmlns='jabber:iq:register'><username>{name}</username>\
+                     <password>{password}</password></query></iq>"
+                ),
+            );
+            self.step = Step::Registered;
+        } else {
+            let mechanism = manners.mechanism;
+            if !has(offered, &format!("<mechanism>{}</mechanism>", mechanism.name())) {
+                bail!("{} is not offered: {}", mechanism.name(), String::from_utf8_lossy(offered));
+            }
+            let (first, step) = match mechanism {
+                Mechanism::Plain => (plain(name, &manners.accounts.password), Step::Success(None)),
+                Mechanism::ScramSha1 | Mechanism::ScramSha256 => {
+                    let scram = Box::new(Scram::new(mechanism, *number, name)?);
+                    (scram.first(), Step::Challenge(scram))
+                }
+            };
+            let ns = "urn:ietf:params:xml:ns:xmpp-sasl";
+            say(out, &format!("<auth xmlns='{ns}' mechanism='{}'>{first}</auth>", mechanism.name()));
+            self.step = step;
+        }
+        Ok(Next::Wait)
+    }
+}
+
+fn say(out: &mut Vec<u8>, text: &str) {
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn starts(stanza: &[u8], with: &str) -> bool {
+    stanza.starts_with(with.as_bytes())
+}
+
+fn has(stanza: &[u8], what: &str) -> bool {
+    find(stanza, what.as_bytes()).is_some()
+}
+
+/// The text of an element without children.
+fn text(stanza: &[u8]) -> &str {
+    let text = std::str::from_utf8(stanza).unwrap_or_default();
+    let inner = text.split_once('>').and_then(|(_, rest)| rest.split_once('<'));
+    inner.map_or("", |(inner, _)| inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manners() -> Manners {
+        Manners {
+            accounts: Accounts { domain: "d".into(), password: "p".into(), resource: "r".into() },
+            security: Security::Starttls,
+            mechanism: Mechanism::Plain,
+            managed: true,
+            ask_every: 5,
+            purpose: Purpose::Session,
+        }
+    }
+
+    #[test]
+    fn a_log_in_goes_through_tls_sasl_bind_and_stream_management() {
+        let (manners, mut salted) = (manners(), Salted::default());
+        let mut login = Login::new(manners.accounts.account(7), false);
+        let mut take = |login: &mut Login, stanza: &str, says: &str| {
+            let mut out = Vec::new();
+            let next = login.take(Frame::Stanza(stanza.as_bytes()), &manners, &mut salted, &mut out).unwrap();
+            assert!(String::from_utf8(out).unwrap().contains(says), "{says}");
+            next
+        };
+        let offer =
+            "<stream:features><mechanisms><mechanism>PLAIN</mechanism></mechanisms></stream:features>";
+        assert_eq!(take(&mut login, offer, "<starttls"), Next::Wait);
+        assert_eq!(take(&mut login, "<proceed/>", ""), Next::Secure);
+        login.secured();
+        assert_eq!(take(&mut login, offer, "mechanism='PLAIN'"), Next::Wait);
+        assert_eq!(take(&mut login, "<success/>", ""), Next::Restart);
+        assert_eq!(
+            take(&mut login, "<stream:features><bind/></stream:features>", "<resource>r<"),
+            Next::Wait
+        );
+        assert_eq!(take(&mut login, "<iq type='result' id='bind'/>", "<enable"), Next::Wait);
+        assert_eq!(take(&mut login, "<enabled/>", ""), Next::Done);
+    }
+
+    #[test]
+    fn what_is_not_offered_is_not_asked_for() {
+        let mut manners = manners();
+        manners.security = Security::Plain;
+        manners.mechanism = Mechanism::ScramSha256;
+        let mut login = Login::new(manners.accounts.account(7), false);
+        let offer = Frame::Stanza(b"<stream:features><mechanism>PLAIN</mechanism></stream:features>");
+        let taken = login.take(offer, &manners, &mut Salted::default(), &mut Vec::new());
+        assert!(taken.unwrap_err().to_string().contains("SCRAM-SHA-256 is not offered"));
+    }
+}

@@ -1,0 +1,18 @@
+//! Thousands of XMPP clients in one thread: one poll loop, output that is prepared once, input that is framed but not parsed.
+
+mod account;
+mod connection;
+mod engine;
+mod framer;
+mod login;
+mod sasl;
+mod wire;
+
+pub use account::{Account, Accounts};
+pub use engine::{Clients, Engine, Load, Spread};
+pub use framer::{Frame, Framer};
+pub use login::{Manners, Mechanism, Purpose};
+pub use wire::Security;
+
+/// The number of a client: its place in the engine.
+pub type ClientId = usize;

@@ -1,0 +1,197 @@
+//! Servers side by side in one run: each case on each server in turn, A B C A B C, the server on one core, the generator on
+//! another.
+
+mod case;
+mod machine;
+mod picture;
+mod server;
+mod table;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use serde::Serialize;
+
+use crate::client::Accounts;
+use crate::load::Report;
+use crate::measure::Cores;
+use case::Case;
+use machine::Machine;
+pub use server::Kind;
+use server::{Server, Site};
+
+/// The domain of every server that is started here.
+const DOMAIN: &str = "localhost";
+const SERVER_CORE: usize = 0;
+const GENERATOR_CORE: usize = 1;
+
+/// What is compared, and how often.
+#[derive(Args)]
+pub struct Options {
+    /// The servers
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "muster,muster-3,floor")]
+    servers: Vec<Kind>,
+    /// Only cases whose names begin so
+    #[arg(long, value_delimiter = ',')]
+    cases: Vec<String>,
+    /// Runs of each case on each server
+    #[arg(long, default_value_t = 5)]
+    runs: usize,
+    /// Seconds that are measured in each run, after a third of that to warm up
+    #[arg(long, default_value_t = 4.0)]
+    seconds: f64,
+    /// Sessions that are held where memory is measured
+    #[arg(long, default_value_t = 2_000)]
+    idle: usize,
+    /// The program of Muster
+    #[arg(long, default_value = "target/release/muster")]
+    muster: PathBuf,
+    /// The folder of everything that is started; made anew
+    #[arg(long, default_value = "var/bench")]
+    dir: PathBuf,
+    /// The folder for bench.json and the pictures
+    #[arg(long, default_value = "var/bench-results")]
+    out: PathBuf,
+}
+
+/// One run of one case on one server.
+#[derive(Serialize)]
+struct Row {
+    case: &'static str,
+    server: &'static str,
+    run: usize,
+    report: Report,
+}
+
+/// All that was found out.
+#[derive(Serialize)]
+struct Results {
+    machine: Machine,
+    versions: BTreeMap<&'static str, String>,
+    runs: usize,
+    seconds: f64,
+    idle_sessions: usize,
+    rows: Vec<Row>,
+}
+
+/// Runs the comparison.
+///
+/// # Errors
+/// A server cannot be started, or files cannot be written.
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    let cases: Vec<Case> = case::all().into_iter().filter(|case| options.wants(case)).collect();
+    let accounts_count =
+        cases.iter().map(|case| case.accounts(options.idle)).max().context("there is no such case")?;
+    if options.runs == 0 {
+        bail!("at least one run");
+    }
+    let dir = std::path::absolute(&options.dir)?;
+    if dir.join("muster-bench").exists() {
+        std::fs::remove_dir_all(&dir)?;
+    }
+    std::fs::create_dir_all(&dir)?;
+    std::fs::create_dir_all(&options.out)?;
+    // Says that the folder may be removed by the next run.
+    std::fs::write(dir.join("muster-bench"), "")?;
+    let accounts =
+        Accounts { domain: DOMAIN.into(), password: "bench-password".into(), resource: "bench".into() };
+    let muster = std::path::absolute(&options.muster)?;
+    let site = Site { folder: dir, muster, accounts, accounts_count };
+
+    let mut stage = Stage { site, servers: Vec::new(), anywhere: Cores::now()? };
+    let ran = stage.run(options, &cases);
+    stage.servers.drain(..).for_each(Server::stop);
+    let results = ran?;
+    let text = serde_json::to_string_pretty(&results)?;
+    std::fs::write(options.out.join("bench.json"), text)?;
+    std::fs::write(options.out.join("bench.svg"), picture::draw(&cases, &results))?;
+    print!("{}", table::write(&cases, &results));
+    Ok(())
+}
+
+impl Options {
+    fn wants(&self, case: &Case) -> bool {
+        self.cases.is_empty() || self.cases.iter().any(|wanted| case.name.starts_with(wanted.as_str()))
+    }
+}
+
+/// The servers that run now.
+struct Stage {
+    site: Site,
+    servers: Vec<Server>,
+    anywhere: Cores,
+}
+
+impl Stage {
+    fn run(&mut self, options: &Options, cases: &[Case]) -> anyhow::Result<Results> {
+        let mut results = Results {
+            machine: Machine::this(),
+            versions: BTreeMap::new(),
+            runs: options.runs,
+            seconds: options.seconds,
+            idle_sessions: options.idle,
+            rows: Vec::new(),
+        };
+        let mut kinds = options.servers.clone();
+        kinds.sort();
+        kinds.dedup();
+        for kind in &kinds {
+            self.start(*kind)?;
+        }
+        for server in &self.servers {
+            results.versions.insert(server.kind.name(), server.version.clone());
+        }
+        for case in cases {
+            for run in 1..=options.runs {
+                for kind in kinds.iter().filter(|kind| case.is_for(**kind)) {
+                    let report = self.one(case, *kind, options)?;
+                    eprintln!(
+                        "{} {run}/{} {:9} {}",
+                        case.name,
+                        options.runs,
+                        kind.name(),
+                        table::line(case, &report)
+                    );
+                    results.rows.push(Row { case: case.name, server: kind.name(), run, report });
+                }
+            }
+        }
+        Ok(results)
+    }
+
+    fn one(&mut self, case: &Case, kind: Kind, options: &Options) -> anyhow::Result<Report> {
+        if case.needs_fresh() {
+            self.stop(kind);
+            self.start(kind)?;
+        }
+        let server = self.servers.iter().find(|server| server.kind == kind);
+        let server = server.context("every server has been started")?;
+        self.pin(GENERATOR_CORE)?;
+        let report = case.run(server, &self.site, options.idle, options.seconds);
+        self.anywhere.bind()?;
+        report
+    }
+
+    fn start(&mut self, kind: Kind) -> anyhow::Result<()> {
+        eprintln!("starting {}", kind.name());
+        // What is started inherits the core.
+        self.pin(SERVER_CORE)?;
+        let started = Server::start(kind, &self.site);
+        self.anywhere.bind()?;
+        self.servers.push(started?);
+        Ok(())
+    }
+
+    fn stop(&mut self, kind: Kind) {
+        if let Some(at) = self.servers.iter().position(|server| server.kind == kind) {
+            self.servers.swap_remove(at).stop();
+        }
+    }
+
+    /// Chooses a core, where there is more than one.
+    fn pin(&self, core: usize) -> anyhow::Result<()> {
+        if self.anywhere.count() > 1 { Cores::one(core).bind() } else { Ok(()) }
+    }
+}

@@ -1,0 +1,219 @@
+//! The servers that are compared: each started by us in a scratch folder on free loopback ports, and ended by its pid.
+
+mod ejabberd;
+mod floor;
+mod muster;
+mod prosody;
+
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+use super::DOMAIN;
+use crate::client::{Accounts, Engine, Manners, Mechanism, Purpose, Security, Spread};
+use crate::load::{Register, Scene};
+use crate::measure::Processes;
+
+const READY_TIME_MAX: Duration = Duration::from_secs(60);
+const STOP_TIME_MAX: Duration = Duration::from_secs(20);
+
+/// Which servers there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Kind {
+    /// Muster, one node
+    Muster,
+    /// Muster, three nodes
+    #[value(name = "muster-3")]
+    Muster3,
+    /// A relay without XMPP
+    Floor,
+    /// ejabberd as Debian has it
+    Ejabberd,
+    /// Prosody as Debian has it
+    Prosody,
+}
+
+impl Kind {
+    /// Its name in tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Muster => "muster",
+            Self::Muster3 => "muster-3",
+            Self::Floor => "floor",
+            Self::Ejabberd => "ejabberd",
+            Self::Prosody => "prosody",
+        }
+    }
+}
+
+/// What servers are made from.
+pub(super) struct Site {
+    pub(super) folder: PathBuf,
+    pub(super) muster: PathBuf,
+    pub(super) accounts: Accounts,
+    pub(super) accounts_count: usize,
+}
+
+/// A server that runs.
+pub(super) struct Server {
+    pub(super) kind: Kind,
+    pub(super) version: String,
+    plain: Vec<SocketAddr>,
+    direct: Vec<SocketAddr>,
+    pub(super) processes: Processes,
+    stop: Stop,
+}
+
+enum Stop {
+    Child(Child),
+    Muster { program: PathBuf, folder: PathBuf },
+}
+
+impl Server {
+    /// Starts one on the cores that this thread is bound to, and waits until it answers.
+    pub(super) fn start(kind: Kind, site: &Site) -> anyhow::Result<Self> {
+        let folder = site.folder.join(kind.name());
+        let fresh = !folder.exists();
+        std::fs::create_dir_all(&folder)?;
+        let started = match kind {
+            Kind::Muster => muster::start(kind, 1, &folder, site, fresh),
+            Kind::Muster3 => muster::start(kind, 3, &folder, site, fresh),
+            Kind::Floor => floor::start(&folder),
+            Kind::Ejabberd => ejabberd::start(&folder, site),
+            Kind::Prosody => prosody::start(&folder, site),
+        };
+        let server = started.with_context(|| format!("{} could not be started", kind.name()))?;
+        server.wait_until_ready(&folder)?;
+        if fresh && matches!(kind, Kind::Ejabberd | Kind::Prosody) {
+            server.register(site)?;
+        }
+        Ok(server)
+    }
+
+    /// Where clients connect, with what protection; nothing if it has no such listener.
+    pub(super) fn targets(&self, security: Security) -> &[SocketAddr] {
+        match security {
+            Security::Plain | Security::Starttls => &self.plain,
+            Security::Direct => &self.direct,
+        }
+    }
+
+    /// Ends it.
+    pub(super) fn stop(self) {
+        match self.stop {
+            Stop::Child(mut child) => end(&mut child),
+            Stop::Muster { program, folder } => {
+                let down =
+                    Command::new(program).arg("down").arg("--dir").arg(folder).stdout(Stdio::null()).status();
+                if let Err(error) = down {
+                    eprintln!("muster could not be stopped: {error}");
+                }
+            }
+        }
+    }
+
+    fn wait_until_ready(&self, folder: &Path) -> anyhow::Result<()> {
+        let deadline = Instant::now() + READY_TIME_MAX;
+        for target in self.plain.iter().chain(&self.direct) {
+            while TcpStream::connect_timeout(target, Duration::from_secs(1)).is_err() {
+                if Instant::now() > deadline {
+                    bail!("{} does not answer on {target}: see {}", self.kind.name(), folder.display());
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the accounts over the wire.
+    fn register(&self, site: &Site) -> anyhow::Result<()> {
+        eprintln!("{}: making {} accounts", self.kind.name(), site.accounts_count);
+        let manners = Manners {
+            accounts: site.accounts.clone(),
+            security: Security::Plain,
+            mechanism: Mechanism::ScramSha1,
+            managed: false,
+            ask_every: 1,
+            purpose: Purpose::Register,
+        };
+        let server = self.processes.clone();
+        let scene =
+            Scene { manners: manners.clone(), server, warm_up_seconds: 0.0, seconds: 0.0, concurrency: 8 };
+        let mut register = Register::new(&scene, site.accounts_count);
+        Engine::new(&self.plain, manners, site.accounts_count, Spread::One)?.run(&mut register)?;
+        let report = register.report();
+        if report.failed > 0 {
+            bail!("{} accounts could not be made: {}", report.failed, report.why.unwrap_or_default());
+        }
+        Ok(())
+    }
+}
+
+fn end(child: &mut Child) {
+    let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
+    if let Some(pid) = pid {
+        // One that has ended needs no signal.
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+    }
+    let deadline = Instant::now() + STOP_TIME_MAX;
+    while Instant::now() < deadline {
+        if matches!(child.try_wait(), Ok(Some(_)) | Err(_)) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // What does not end when asked is ended.
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// Starts a program whose output goes to a file.
+fn spawn(mut command: Command, folder: &Path) -> anyhow::Result<Child> {
+    let log = File::options().create(true).append(true).open(folder.join("log"))?;
+    let name = command.get_program().to_string_lossy().into_owned();
+    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    command.spawn().with_context(|| format!("{name} cannot be run: is it installed?"))
+}
+
+/// Free ports of this machine.
+fn free_ports<const N: usize>() -> anyhow::Result<[SocketAddr; N]> {
+    let held: Vec<_> =
+        (0..N).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect::<Result<_, _>>()?;
+    let mut ports = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)); N];
+    for (port, listener) in ports.iter_mut().zip(&held) {
+        *port = listener.local_addr()?;
+    }
+    Ok(ports)
+}
+
+/// The first line that a program says about its version.
+fn version(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    text.lines().find(|line| !line.trim().is_empty()).unwrap_or("unknown").trim().to_owned()
+}
+
+/// The certificate and key that Muster made: every server shows the same, ECDSA on P-256.
+fn certificate(site: &Site) -> anyhow::Result<(String, String)> {
+    let of_one = site.folder.join(Kind::Muster.name());
+    let of_three = site.folder.join(Kind::Muster3.name());
+    let folder = if of_one.join("server.pem").exists() { of_one } else { of_three };
+    let read = |name: &str| {
+        std::fs::read_to_string(folder.join(name)).context("Muster makes the certificate: start it, too")
+    };
+    Ok((read("server.pem")?, read("server.key")?))
+}
+
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    std::fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))
+}
+
+/// The address of the service for rooms.
+pub(super) fn conference() -> String {
+    format!("conference.{DOMAIN}")
+}

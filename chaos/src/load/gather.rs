@@ -1,0 +1,74 @@
+//! Logging in many clients, a few at a time.
+
+use std::time::Duration;
+
+use crate::client::Clients;
+
+/// How long all log-ins together may take without any progress.
+const STALL_MAX: Duration = Duration::from_secs(60);
+/// How many failures end a run: a server that refuses everybody is not asked for ever.
+const FAILED_MAX: u64 = 1_000;
+
+/// The log-ins of a run.
+pub(super) struct Gather {
+    total: usize,
+    next: usize,
+    concurrency: usize,
+    under_way: usize,
+    progress_at: Duration,
+    pub(super) ready: usize,
+    pub(super) failed: u64,
+    pub(super) why: Option<String>,
+}
+
+impl Gather {
+    pub(super) fn new(total: usize, concurrency: usize) -> Self {
+        let concurrency = concurrency.max(1);
+        Self {
+            total,
+            next: 0,
+            concurrency,
+            under_way: 0,
+            progress_at: Duration::ZERO,
+            ready: 0,
+            failed: 0,
+            why: None,
+        }
+    }
+
+    /// Opens as many as may be under way.
+    pub(super) fn tick(&mut self, clients: &mut Clients) {
+        if self.next == 0 {
+            self.progress_at = clients.now();
+        }
+        while self.under_way < self.concurrency && self.next < self.total {
+            self.under_way += 1;
+            clients.open(self.next);
+            self.next += 1;
+        }
+    }
+
+    pub(super) fn ready(&mut self, now: Duration) {
+        self.under_way = self.under_way.saturating_sub(1);
+        self.ready += 1;
+        self.progress_at = now;
+    }
+
+    /// One could not log in, or was lost afterwards.
+    pub(super) fn lost(&mut self, why: &str) {
+        self.under_way = self.under_way.saturating_sub(1);
+        self.failed += 1;
+        self.why.get_or_insert_with(|| why.to_owned());
+    }
+
+    /// Whether every client has been tried, with success or not.
+    pub(super) fn is_done(&self) -> bool {
+        self.next == self.total && self.under_way == 0
+    }
+
+    /// Whether there is nothing more to hope for.
+    pub(super) fn is_hopeless(&self, now: Duration) -> bool {
+        self.failed > FAILED_MAX.min(self.total as u64 / 10)
+            || (!self.is_done() && now.saturating_sub(self.progress_at) > STALL_MAX)
+    }
+}

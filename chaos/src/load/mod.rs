@@ -1,0 +1,18 @@
+//! Loads: what clients do while a server is measured.
+
+mod body;
+mod chat;
+mod gather;
+mod idle;
+mod login;
+mod register;
+mod report;
+mod room;
+mod window;
+
+pub use chat::{Chat, Pace};
+pub use idle::Idle;
+pub use login::Storm;
+pub use register::Register;
+pub use report::{Report, Scene};
+pub use room::Rooms;

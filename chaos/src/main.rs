@@ -1,2 +1,0 @@
-//! Breaks clusters on purpose, and measures them.
-fn main() {}
