@@ -54,7 +54,8 @@ down: ## Stop what `make up DETACH=1` started in DIR
 .PHONY: test
 test: check needs-redis ## Run every test
 	cargo test --workspace --locked
-	@if [ -x tests/interop/run ]; then tests/interop/run; fi
+	cargo build --locked -p muster
+	tests/interop/run $(TARGET)/debug/muster
 
 .PHONY: check
 check: needs manifests ## Look at everything without running it: format, lints, house rules, documentation, manifests

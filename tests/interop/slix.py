@@ -1,6 +1,6 @@
 """slixmpp by hand: log-in, roster, messages both ways, a room, and all of it across nodes.
 
-Usage: slix.py DIR   (the folder of `make up`). Each client connects to another node.
+Usage: slix.py DIR PORT,PORT,PORT   (the folder of `make up`; STARTTLS ports of its nodes). Each client connects to another node.
 """
 
 import asyncio
@@ -67,14 +67,14 @@ async def scene(folder):
     print("subscribed, both ways")
 
     room = "verona@conference." + romeo.boundjid.domain
-    await romeo["xep_0045"].join_muc_wait(room, "Romeo")
-    await romeo["xep_0045"].set_room_config(room, (await romeo["xep_0045"].get_room_config(room)))
-    await juliet["xep_0045"].join_muc_wait(room, "Juliet")
+    await romeo.plugin["xep_0045"].join_muc_wait(room, "Romeo")
+    await romeo.plugin["xep_0045"].set_room_config(room, (await romeo.plugin["xep_0045"].get_room_config(room)))
+    await juliet.plugin["xep_0045"].join_muc_wait(room, "Juliet")
     juliet.send_message(room, "Wherefore art thou?", mtype="groupchat")
     await romeo.hears("Wherefore art thou?")
     await juliet.hears("Wherefore art thou?")
     print("a room, across nodes")
-    assert await romeo["xep_0199"].ping(romeo.boundjid.domain) is not None
+    assert await romeo.plugin["xep_0199"].ping(romeo.boundjid.domain) is not None
     await asyncio.gather(romeo.disconnect(), juliet.disconnect())
 
 

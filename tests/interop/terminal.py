@@ -76,8 +76,8 @@ async def with_profanity(home, accounts, romeo, juliet, juliet_jid, port):
         await profanity.sees("It-is-my-soul")
         print("profanity: logged in, messages both ways, across nodes")
         room = "padua@conference." + romeo.split("@")[1]
-        await juliet["xep_0045"].join_muc_wait(room, "Juliet")
-        await juliet["xep_0045"].set_room_config(room, await juliet["xep_0045"].get_room_config(room))
+        await juliet.plugin["xep_0045"].join_muc_wait(room, "Juliet")
+        await juliet.plugin["xep_0045"].set_room_config(room, await juliet.plugin["xep_0045"].get_room_config(room))
         profanity.types(f"/join {room}")
         await profanity.sees("Juliet")
         profanity.types("Who-calls?")
