@@ -289,6 +289,7 @@ impl Actor for Socket {
         ctx.run_interval(Duration::from_secs(limits.idle_seconds_max), |socket, ctx| {
             if !std::mem::take(&mut socket.heard) {
                 socket.feed(Input::Timeout(Timeout::Idle), ctx);
+                socket.wake();
             }
         });
         ctx.spawn(Drive);
