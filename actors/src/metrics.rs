@@ -31,6 +31,11 @@ pub fn describe() {
         Unit::Count,
         "Connections refused because their address has too many."
     );
+    describe_counter!(
+        "muster_registrations_total",
+        Unit::Count,
+        "Accounts that strangers registered (XEP-0077)."
+    );
     describe_counter!("muster_tls_failures_total", Unit::Count, "TLS handshakes with clients that failed.");
     describe_counter!("muster_slow_clients_total", Unit::Count, "Clients cut off because they did not read.");
     describe_counter!(

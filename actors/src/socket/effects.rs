@@ -1,15 +1,20 @@
 //! What a stream wants of the world, done.
 
+use std::sync::Arc;
+
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use jid::BareJid;
+use muster_proto::features::account::creation;
 use muster_proto::sasl::Credentials;
 use muster_proto::session::{Input as SessionInput, Session};
-use muster_proto::stanza::{Stanza, Trace};
+use muster_proto::stanza::{Condition, Stanza, Trace};
 use muster_proto::store::{Key, Query, Reply, StoreError, collection};
 use muster_proto::stream::{Effect, Input};
 
 use super::{Socket, State, ending_name};
+use crate::keys;
 use crate::owned::Call;
+use crate::storage::{Batch, Storage};
 
 impl Socket {
     /// Feeds the stream and does what it asks, in order.
@@ -46,6 +51,7 @@ impl Socket {
                 tracing::info!(peer = %self.peer, account = name, "log-in failed");
                 self.world.throttle.failed(self.peer, account.as_ref(), self.listener.guarded);
             }
+            Effect::Register { account, password } => self.register(account, password, ctx),
             Effect::Bind { account, resource, anonymous } => {
                 let input = SessionInput::Bind { socket: self.id, resource, anonymous };
                 self.world.call::<Session>(&account, Call::Input(input, None));
@@ -72,6 +78,20 @@ impl Socket {
         }));
     }
 
+    /// Makes an account for a stranger. Every attempt counts as a failed log-in does: nobody makes many.
+    fn register(&mut self, account: BareJid, password: String, ctx: &mut Context<Self>) {
+        let blocked = self.listener.guarded && self.world.throttle.is_blocked(self.peer, &account);
+        self.world.throttle.failed(self.peer, None, self.listener.guarded);
+        if blocked {
+            return self.feed(Input::Registered(Err(Condition::ResourceConstraint.into())), ctx);
+        }
+        let made = create(self.world.storage.clone(), account, password);
+        ctx.spawn(made.into_actor(self).map(|made, socket, ctx| {
+            socket.feed(Input::Registered(made.map_err(Into::into)), ctx);
+            socket.wake();
+        }));
+    }
+
     fn say(&mut self, mut stanza: Stanza) {
         let (Some(sid), Some(account)) = (self.sid, self.stream.account()) else { return };
         self.said += 1;
@@ -86,4 +106,19 @@ impl Socket {
 fn read_credentials(reply: Reply) -> Result<Option<Credentials>, StoreError> {
     let Reply::Document(Some(bytes)) = reply else { return Ok(None) };
     serde_json::from_slice(&bytes).map(Some).map_err(|error| StoreError::Failed(error.to_string()))
+}
+
+async fn create(storage: Arc<dyn Storage>, account: BareJid, password: String) -> Result<(), Condition> {
+    let key = Key::new(collection::CREDENTIALS, account.as_str());
+    let away = |_: StoreError| Condition::ResourceConstraint;
+    if let Reply::Document(Some(_)) = storage.query(Query::Document(key)).await.map_err(away)? {
+        return Err(Condition::Conflict);
+    }
+    let derived = tokio::task::spawn_blocking(move || keys::derive(&password)).await;
+    let credentials =
+        derived.map_err(|_| Condition::InternalServerError)?.map_err(|_| Condition::NotAcceptable)?;
+    storage.write(Batch::unfenced(creation(&account, &credentials))).await.map_err(away)?;
+    tracing::info!("an account was registered");
+    metrics::counter!("muster_registrations_total").increment(1);
+    Ok(())
 }

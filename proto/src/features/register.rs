@@ -81,7 +81,7 @@ fn registration(address: &BareJid) -> Element {
 }
 
 /// What a client fills in: as elements, or in a form.
-fn value(query: &Element, form: Option<&Form>, name: &str) -> Option<String> {
+pub(crate) fn value(query: &Element, form: Option<&Form>, name: &str) -> Option<String> {
     let in_form = || form.and_then(|form| form.value(name)).map(ToOwned::to_owned);
     query.get_child(name, ns::REGISTER).map(Element::text).or_else(in_form)
 }

@@ -2,7 +2,7 @@
 
 use minidom::Element;
 
-use super::{Channel, State};
+use super::{Channel, State, register};
 use crate::machine::Env;
 use crate::ns;
 use crate::options::Domain;
@@ -46,13 +46,16 @@ fn log_in(channel: &Channel, domain: &Domain) -> Vec<Element> {
         Channel::Tls(facts) => facts.bindings().map(|(name, _)| name).collect(),
         Channel::Clear | Channel::Plain => vec![],
     };
-    if bindings.is_empty() {
-        return vec![mechanisms];
+    let mut features = vec![mechanisms];
+    if !bindings.is_empty() {
+        // XEP-0440 §2.
+        let binding = |name: &str| el("channel-binding", ns::SASL_CB).with("type", name);
+        features.push(el("sasl-channel-binding", ns::SASL_CB).children_of(bindings.into_iter().map(binding)));
     }
-    // XEP-0440 §2.
-    let binding = |name: &str| el("channel-binding", ns::SASL_CB).with("type", name);
-    let bindings = el("sasl-channel-binding", ns::SASL_CB).children_of(bindings.into_iter().map(binding));
-    vec![mechanisms, bindings]
+    if domain.registration {
+        features.push(register::feature());
+    }
+    features
 }
 
 fn logged_in(domain: &Domain, env: &Env<'_>) -> Vec<Element> {

@@ -8,6 +8,7 @@ pub mod error;
 mod features;
 mod header;
 mod login;
+mod register;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -60,6 +61,8 @@ pub enum Input<'a> {
     Bound(FullJid),
     /// The answer to [`Effect::Bind`]: it is not.
     Refused(StanzaError),
+    /// The answer to [`Effect::Register`].
+    Registered(Result<(), StanzaError>),
     /// Time passed.
     Timeout(Timeout),
     /// The server ends the stream.
@@ -94,6 +97,13 @@ pub enum Effect {
     LoggedIn(BareJid),
     /// A log-in failed: for rate limits and metrics. The account may not exist.
     LogInFailed(Option<BareJid>),
+    /// Make this account, unless it is there, and say [`Input::Registered`].
+    Register {
+        /// Which.
+        account: BareJid,
+        /// Its password.
+        password: String,
+    },
     /// Bind a resource and say [`Input::Bound`] or [`Input::Refused`].
     Bind {
         /// Whose.
@@ -154,6 +164,8 @@ enum State {
     Securing,
     /// The client must log in.
     LogIn,
+    /// The world must make an account, which answers this IQ.
+    Registering(Stanza),
     /// It must go on with it.
     Responding(Exchange),
     /// The world must answer before it can.
@@ -225,7 +237,10 @@ impl Stream {
     /// Whether it takes bytes now. While it waits for an answer (TLS, look-up, derivation, bind) the socket stops
     /// reading; bytes that come all the same are kept, as many as one stanza may have.
     pub fn wants_bytes(&self) -> bool {
-        !matches!(self.state, State::Securing | State::Asking(_) | State::Binding(..) | State::Closed)
+        !matches!(
+            self.state,
+            State::Securing | State::Asking(_) | State::Registering(_) | State::Binding(..) | State::Closed
+        )
     }
 
     /// Whether the stream is over: nothing comes of it any more.

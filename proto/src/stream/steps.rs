@@ -44,6 +44,7 @@ impl Stream {
                 let step = exchange.derived(derived);
                 self.proceed(exchange, step, env, out)
             }
+            (State::Registering(iq), Input::Registered(made)) => Ok(self.registered(&iq, made, out)),
             (State::Binding(who, iq), Input::Bound(jid)) => Ok(self.bound(who, &iq, jid, out)),
             (State::Binding(who, iq), Input::Refused(error)) => {
                 self.answer_error(&iq, None, error, out);
@@ -55,6 +56,7 @@ impl Stream {
                 Input::Encrypted(_)
                 | Input::Credentials(_)
                 | Input::Derived(_)
+                | Input::Registered(_)
                 | Input::Bound(_)
                 | Input::Refused(_),
             ) => Ok(state),
@@ -132,6 +134,7 @@ impl Stream {
                 self.answer_error(&stanza, None, error, out);
                 Ok(State::Unbound(who))
             }
+            (state @ State::LogIn, Event::Stanza(stanza)) => self.stranger(state, stanza, env, out),
             // RFC 6120 §4.9.3.12: only after log-in and bind.
             (_, Event::Stanza(_) | Event::Bad(..)) => Err(StreamCondition::NotAuthorized.into()),
             (state, Event::Nonza(element)) => self.nonza(state, &element, env, out),

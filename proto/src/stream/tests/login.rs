@@ -186,3 +186,62 @@ fn little_is_read_of_a_stranger_and_much_of_a_user() {
     scene.says(&large);
     assert!(matches!(scene.next(), Effect::Stanza(_)));
 }
+
+const REGISTER: &str = "jabber:iq:register";
+
+fn open_to_strangers() -> Scene {
+    let mut scene = Scene::on(Channel::Plain);
+    scene.options.domains[0].registration = true;
+    scene.says(HEADER);
+    assert!(scene.hears().contains("<register xmlns='http://jabber.org/features/iq-register'/>"));
+    scene
+}
+
+#[test]
+fn a_stranger_registers_where_that_is_allowed_and_then_logs_in() {
+    let mut scene = open_to_strangers();
+    scene.says(&format!("<iq type='get' id='1' to='capulet.lit'><query xmlns='{REGISTER}'/></iq>"));
+    let form = scene.hears();
+    assert!(form.contains("type='result'") && form.contains("<username/><password/>"), "{form}");
+    let wish =
+        format!("<query xmlns='{REGISTER}'><username>nurse</username><password>angelica</password></query>");
+    scene.says(&format!("<iq type='set' id='2'>{wish}</iq>"));
+    match scene.next() {
+        Effect::Register { account, password } => {
+            assert!(is_account(&account, "nurse@capulet.lit") && password == "angelica");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(!scene.stream.wants_bytes());
+    scene.answers(Input::Registered(Ok(())));
+    assert_eq!(scene.hears(), "<iq id='2' type='result'/>");
+    scene.says(&auth("PLAIN", b"\0nurse\0angelica"));
+    assert!(matches!(scene.next(), Effect::Lookup(account) if is_account(&account, "nurse@capulet.lit")));
+}
+
+#[test]
+fn a_registration_that_cannot_be_says_why_without_repeating_the_password() {
+    let mut scene = open_to_strangers();
+    for (fields, why) in [
+        ("<username>nurse</username>", "not-acceptable"),
+        ("<username>nurse@montague.lit</username><password>x</password>", "jid-malformed"),
+        ("<username>nurse/x</username><password>x</password>", "jid-malformed"),
+        ("<remove/>", "registration-required"),
+    ] {
+        scene.says(&format!("<iq type='set' id='2'><query xmlns='{REGISTER}'>{fields}</query></iq>"));
+        let heard = scene.hears();
+        assert!(heard.contains(&format!("<{why} ")) && !heard.contains("<password"), "{heard}");
+    }
+    let wish = "<username>nurse</username><password>x</password>";
+    scene.says(&format!("<iq type='set' id='3'><query xmlns='{REGISTER}'>{wish}</query></iq>"));
+    scene.next();
+    scene.answers(Input::Registered(Err(crate::stanza::Condition::Conflict.into())));
+    assert!(scene.hears().contains("<conflict "));
+}
+
+#[test]
+fn where_registration_is_off_a_stranger_s_stanza_ends_the_stream() {
+    let mut scene = greeted(Channel::Plain);
+    scene.says(&format!("<iq type='get' id='1'><query xmlns='{REGISTER}'/></iq>"));
+    scene.ends_with(StreamCondition::NotAuthorized);
+}
