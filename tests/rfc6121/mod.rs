@@ -1,3 +1,7 @@
 //! Instant messaging and presence (RFC 6121).
 
 mod messages;
+mod offline;
+mod presence;
+mod roster;
+mod subscriptions;

@@ -4,6 +4,7 @@
 //! A scene sees the server as its users do: through connections. What it says and hears is XML, compared as trees by the
 //! rules of [`pattern`].
 
+pub mod acts;
 pub mod client;
 pub mod pattern;
 pub mod player;

@@ -4,10 +4,14 @@
 //! - Children must be the same, in any order; none may be missing and none too many. Text must be equal.
 //! - `{any}` as the value of an attribute is any value, but there must be one. `{any}` as content is any further content, or none.
 //! - An attribute `_='{any}'` in the pattern says that the element may have attributes that are not listed.
-//! - At the stanza itself the pattern may leave out: `to` if it is the hearer's own address, `from` of an IQ that answers if
-//!   it is the hearer's own account or its server, and `xml:lang`.
+//! - At the stanza itself the pattern may leave out: `to` if it is the hearer's own address, and `from` of an IQ that answers
+//!   if it is the hearer's own account or its server. At every stanza, and at a stream's header, it
+//!   may leave out `xml:lang`.
+//! - `{error cancel service-unavailable}` is a stanza error of that type and condition (RFC 6120 §8.3), with any further
+//!   content of the error and of the stanza.
 //! - `{romeo}` is the full JID of the player of that name; `{romeo/phone}` names one of several.
 
+use minidom::rxml::{Namespace, NcName};
 use muster_proto::{BareJid, Element, Jid, ns};
 
 const ANY: &str = "{any}";
@@ -21,7 +25,6 @@ pub fn mismatch(pattern: &Element, heard: &Element, me: Option<&Jid>) -> Option<
         let may_be_left_out = match (ns.as_str(), name.as_str()) {
             ("", "to") => me.is_some_and(|me| value == me.as_str() || value == me.to_bare().as_str()),
             ("", "from") => is_answer && me.is_some_and(|me| is_mine(value, &me.to_bare())),
-            (ns::XML, "lang") => true,
             _ => false,
         };
         is_listed || !may_be_left_out
@@ -61,8 +64,16 @@ fn differ_in_attributes(pattern: &Element, heard: &Element) -> Option<String> {
         return None;
     }
     let listed = |key: &_| pattern.attrs().iter().any(|(other, _)| other == *key);
-    let extra = heard.attrs().iter().find(|(key, _)| !listed(key));
+    let is_stanza = heard.ns() == ns::CLIENT && matches!(heard.name(), "message" | "presence" | "iq");
+    let is_stanza = is_stanza || heard.is("stream", ns::STREAM);
+    // The server names the language of what does not (RFC 6120 §4.7.4, §8.1.5).
+    let is_added = |key: (&_, &_)| is_stanza && key_is_lang(key);
+    let extra = heard.attrs().iter().find(|(key, _)| !listed(key) && !is_added(*key));
     extra.map(|((_, name), value)| format!("{name}='{value}' is too many"))
+}
+
+fn key_is_lang((ns, name): (&Namespace<'_>, &NcName)) -> bool {
+    ns.as_str() == ns::XML && name.as_str() == "lang"
 }
 
 fn differ_inside(pattern: &Element, heard: &Element) -> Option<String> {
@@ -97,6 +108,16 @@ fn nearest(wanted: &Element, children: &[&Element]) -> String {
     let alike = children.iter().find(|child| child.is(wanted.name(), wanted.ns().as_str()));
     let why = alike.and_then(|child| differ(wanted, child));
     why.unwrap_or_else(|| format!("<{}/> of {} is missing", wanted.name(), wanted.ns()))
+}
+
+/// Writes out the errors that the pattern names.
+pub fn with_errors(text: &str) -> String {
+    let Some((before, rest)) = text.split_once("{error ") else { return text.to_owned() };
+    let (error, after) = rest.split_once('}').expect("{error type condition}");
+    let (kind, condition) = error.split_once(' ').expect("{error type condition}");
+    let error =
+        format!("<error type='{kind}' _='{ANY}'><{condition} xmlns='{}'/>{ANY}</error>{ANY}", ns::STANZAS);
+    format!("{before}{error}{}", with_errors(after))
 }
 
 /// Reads a pattern, or what a player says, as a child of a client's stream.

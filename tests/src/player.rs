@@ -132,7 +132,8 @@ impl Player {
     /// Nothing else has come, nor will come of what was said before by anybody in the scene.
     ///
     /// Everybody sends this player a fence: an answer to no question, which takes the same way as what they said before
-    /// (RFC 6120 §10.1). What goes through a room is not fenced by this; let somebody say something more in the room.
+    /// (RFC 6120 §10.1). What goes through a room or waits for an account takes another way; see
+    /// [`Player::hears_nothing_more_in`] and [`Player::reaches`].
     pub fn hears_nothing_more(&self) {
         self.settles();
         let more = self.0.heard.borrow().front().cloned();
@@ -153,6 +154,37 @@ impl Player {
             player.0.client.borrow_mut().say(&format!("<iq type='result' id='{id}' to='{jid}'/>"));
             awaited.insert(id);
         }
+        self.awaits(awaited);
+        // Now that all of it is there, what it has made of the store is awaited.
+        self.reaches(&self.account());
+    }
+
+    /// Waits until everything that this player has said to an account or a room has been taken there, and is stored.
+    pub fn reaches(&self, address: &str) {
+        let id = format!("{FENCE}{}", self.0.play.number());
+        let question = match address.contains("@conference.") {
+            true => "<ping xmlns='urn:xmpp:ping'/>",
+            // The store answers one account in order, so this answer comes after what was written before.
+            false => "<vCard xmlns='vcard-temp'/>",
+        };
+        let ask = format!("<iq type='get' id='{id}' to='{address}'>{question}</iq>");
+        self.0.client.borrow_mut().say(&ask);
+        self.awaits([id].into());
+    }
+
+    /// Nothing else has come, nor will come of what was said in this room before by anybody in the scene.
+    pub fn hears_nothing_more_in(&self, room: &str) {
+        for player in self.0.play.cast() {
+            if player.jid().is_some() {
+                player.reaches(room);
+            }
+        }
+        // The answer takes the way of what the room said before.
+        self.reaches(room);
+        self.hears_nothing_more();
+    }
+
+    fn awaits(&self, mut awaited: HashSet<String>) {
         loop {
             let arrived: HashSet<String> = std::mem::take(&mut self.0.fences.borrow_mut());
             awaited.retain(|id| !arrived.contains(id));

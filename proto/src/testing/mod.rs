@@ -149,11 +149,16 @@ impl World {
 
     /// The client sends a stanza.
     pub fn says(&mut self, client: Client, xml: &str) {
+        self.says_stanza(client, stanza(xml));
+    }
+
+    /// The same, read already.
+    pub fn says_stanza(&mut self, client: Client, stanza: Stanza) {
         let socket = &self.sockets[client.0];
         let (Some(account), Some((sid, _))) = (socket.address.clone(), &socket.bound) else {
             panic!("{client:?} is not bound");
         };
-        let input = session::Input::Client { sid: *sid, stanza: stanza(xml) };
+        let input = session::Input::Client { sid: *sid, stanza };
         self.happens(Event::Session(account, input));
     }
 
@@ -198,7 +203,12 @@ impl World {
 
     /// A stanza arrives from outside; it goes to the account or room it is addressed to.
     pub fn arrives(&mut self, xml: &str) {
-        self.route(stanza(xml));
+        self.arrives_stanza(stanza(xml));
+    }
+
+    /// The same, read already.
+    pub fn arrives_stanza(&mut self, stanza: Stanza) {
+        self.route(stanza);
         self.run();
     }
 

@@ -46,7 +46,7 @@ impl Client {
             "PLAIN" => self.say_auth(mechanism, Some(&format!("\0{user}\0{password}"))),
             // Empty: as whom the certificate says (XEP-0178 §2).
             "EXTERNAL" => self.say_auth(mechanism, Some("")),
-            "ANONYMOUS" => self.say_auth(mechanism, None),
+            "ANONYMOUS" => self.say_auth(mechanism, Some("")),
             scram => return self.log_in_by_scram(scram, user, password, binding),
         }
         self.outcome()

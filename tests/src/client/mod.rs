@@ -87,6 +87,11 @@ impl Client {
         self.heard.clear();
     }
 
+    /// A user's name as the server knows it: what is inside an element without an `@` wears no mask by itself.
+    pub fn real_name(&self, user: &str) -> String {
+        self.mask.name(user)
+    }
+
     /// Breaks the connection without a word.
     pub fn hang_up(&mut self) {
         self.pipe = None;

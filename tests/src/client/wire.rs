@@ -96,11 +96,21 @@ fn tag_end(bytes: &[u8]) -> Option<usize> {
     None
 }
 
+const CDATA: &[u8] = b"<![CDATA[";
+
 /// Where the element at the start ends.
 fn element_end(bytes: &[u8]) -> Option<usize> {
     let (mut at, mut depth) = (0, 0_usize);
     loop {
         at += bytes[at..].iter().position(|byte| *byte == b'<')?;
+        // What a client has said travels as it was written.
+        if bytes[at..].starts_with(CDATA) {
+            at += bytes[at..].windows(3).position(|end| end == b"]]>")? + 3;
+            continue;
+        }
+        if CDATA.starts_with(&bytes[at..]) {
+            return None;
+        }
         let end = at + tag_end(&bytes[at..])?;
         let tag = &bytes[at..end];
         if tag.starts_with(b"</") {
@@ -123,13 +133,16 @@ mod tests {
 
     #[test]
     fn a_stream_is_cut_wherever_its_bytes_are() {
-        let text = format!("{HEADER} <a b='/>'><c/>&lt;</a>\n<d/></stream:stream>");
+        let text = format!("{HEADER} <a b='/>'><c/>&lt;<![CDATA[<b>]]></a>\n<d/></stream:stream>");
         for size in 1..text.len() {
             let mut wire = Wire::default();
             let heard: Vec<_> = text.as_bytes().chunks(size).flat_map(|chunk| wire.feed(chunk)).collect();
             assert_eq!(heard.len(), 4, "in pieces of {size}");
             let Heard::Element(element) = &heard[1] else { panic!("{heard:?}") };
-            assert_eq!((element.name(), element.attr("b"), element.text().as_str()), ("a", Some("/>"), "<"));
+            assert_eq!(
+                (element.name(), element.attr("b"), element.text().as_str()),
+                ("a", Some("/>"), "<<b>")
+            );
             assert_eq!(heard[3], Heard::End);
         }
     }

@@ -9,6 +9,7 @@ use muster_proto::feature::Features;
 use muster_proto::machine::Env;
 use muster_proto::options::{Domain, Limits, Options};
 use muster_proto::sasl::Credentials;
+use muster_proto::stanza::Condition;
 use muster_proto::store::{Key, Query, Reply, StoreError, collection};
 use muster_proto::stream::{Channel, Effect, Input, Stream};
 use muster_proto::testing::{self, World};
@@ -66,11 +67,9 @@ impl House for Memory {
     }
 
     fn account(&mut self, jid: &str) {
-        let store = &mut self.0.borrow_mut().world.store;
-        if !store.has(collection::CREDENTIALS, jid) {
-            let credentials = Credentials::derive(PASSWORD, [7; 32], 1).expect("a simple password");
-            let json = serde_json::to_vec(&credentials).expect("credentials are written as JSON");
-            store.put(collection::CREDENTIALS, jid, &json);
+        let world = &mut self.0.borrow_mut().world;
+        if !world.store.has(collection::CREDENTIALS, jid) {
+            put_account(world, jid, PASSWORD);
         }
     }
 
@@ -145,6 +144,16 @@ impl Machines {
             }
             Effect::Derive(derivation) => self.feed(number, Input::Derived(derivation.run())),
             Effect::LoggedIn(_) | Effect::LogInFailed(_) => {}
+            Effect::Register { account, password } => {
+                let made = match self.world.store.has(collection::CREDENTIALS, account.as_str()) {
+                    true => Err(Condition::Conflict.into()),
+                    false => {
+                        put_account(&mut self.world, account.as_str(), &password);
+                        Ok(())
+                    }
+                };
+                self.feed(number, Input::Registered(made));
+            }
             Effect::Bind { account, resource, anonymous } => {
                 let client = self.world.connect(&account, resource.as_deref(), anonymous);
                 if let Some(error) = self.world.refused(client) {
@@ -156,8 +165,8 @@ impl Machines {
             }
             Effect::Stanza(stanza) => {
                 let Some(client) = self.lines[number].client else { return };
-                let xml = String::from_utf8(stanza.to_xml()).expect("XML is text");
-                self.world.says(client, &xml);
+                self.world.says_stanza(client, stanza);
+                self.answer_for_others();
                 self.settle();
             }
             Effect::Close(_) => {
@@ -166,6 +175,15 @@ impl Machines {
                 if let Some(client) = line.client.take() {
                     self.world.leaves(client);
                 }
+            }
+        }
+    }
+
+    /// No other server can be reached.
+    fn answer_for_others(&mut self) {
+        for stanza in std::mem::take(&mut self.world.outside) {
+            if let Some(error) = stanza.error(Condition::RemoteServerNotFound) {
+                self.world.arrives_stanza(error);
             }
         }
     }
@@ -184,6 +202,12 @@ impl Machines {
             }
         }
     }
+}
+
+fn put_account(world: &mut World, jid: &str, password: &str) {
+    let credentials = Credentials::derive(password, [7; 32], 1).expect("a simple password");
+    let json = serde_json::to_vec(&credentials).expect("credentials are written as JSON");
+    world.store.put(collection::CREDENTIALS, jid, &json);
 }
 
 fn read_credentials(reply: Reply) -> Result<Option<Credentials>, StoreError> {

@@ -1,17 +1,23 @@
 //! Stages: the same scene with machines in memory, with one node, and with a cluster whose players are on different nodes.
 
+pub mod certificates;
 mod memory;
+pub mod nodes;
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use muster_proto::Jid;
 
 use crate::client::{Client, Mask, Pipe};
+use crate::pattern;
 use crate::player::Player;
 use crate::script::Script;
 
 pub use memory::options;
+pub use nodes::{Door, Nodes, NodesHouse};
 
 /// The password of every account of a stage.
 pub const PASSWORD: &str = "wherefore art thou";
@@ -52,6 +58,23 @@ impl Stage {
     /// Machines in memory, with streams before them, all in one thread.
     pub fn memory() -> Self {
         Self::new(Box::new(memory::Memory::default()), Mask::default())
+    }
+
+    /// One node, which other scenes use too.
+    pub fn node() -> Self {
+        Self::on(&Nodes::one())
+    }
+
+    /// Three nodes, each player on the next of them, which other scenes use too.
+    pub fn cluster() -> Self {
+        Self::on(&Nodes::three())
+    }
+
+    /// A scene on these nodes.
+    pub fn on(nodes: &Arc<Nodes>) -> Self {
+        static SCENES: AtomicUsize = AtomicUsize::new(0);
+        let number = SCENES.fetch_add(1, Ordering::Relaxed);
+        Self::new(Box::new(NodesHouse::new(nodes.clone(), number)), Mask::of(number))
     }
 
     /// Says what comes next: the title of a failure.
@@ -140,9 +163,9 @@ impl Play {
         self.number.get()
     }
 
-    /// Puts full JIDs in the place of names.
+    /// Puts full JIDs in the place of names, and errors in the place of their conditions.
     pub(crate) fn fill(&self, text: &str) -> String {
-        let mut text = text.to_owned();
+        let mut text = pattern::with_errors(text);
         for player in self.cast() {
             let Some(jid) = player.jid() else { continue };
             let name = player.name();
@@ -168,6 +191,16 @@ macro_rules! on_every_stage {
             #[test]
             fn memory() {
                 $crate::Stage::memory().play(scene);
+            }
+
+            #[test]
+            fn node() {
+                $crate::Stage::node().play(scene);
+            }
+
+            #[test]
+            fn cluster() {
+                $crate::Stage::cluster().play(scene);
             }
         })*
     };

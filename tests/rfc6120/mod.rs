@@ -1,0 +1,7 @@
+//! Streams, log-in, resources and stanzas (RFC 6120).
+
+mod binding;
+mod sasl;
+mod stanzas;
+mod streams;
+mod xml;
