@@ -2,6 +2,7 @@
 //! another.
 
 mod case;
+mod certificate;
 mod machine;
 mod picture;
 mod server;

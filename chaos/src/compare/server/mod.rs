@@ -84,8 +84,8 @@ impl Server {
             Kind::Muster => muster::start(kind, 1, &folder, site, fresh),
             Kind::Muster3 => muster::start(kind, 3, &folder, site, fresh),
             Kind::Floor => floor::start(&folder),
-            Kind::Ejabberd => ejabberd::start(&folder, site),
-            Kind::Prosody => prosody::start(&folder, site),
+            Kind::Ejabberd => ejabberd::start(&folder),
+            Kind::Prosody => prosody::start(&folder),
         };
         let server = started.with_context(|| format!("{} could not be started", kind.name()))?;
         server.wait_until_ready(&folder)?;
@@ -196,17 +196,6 @@ fn version(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
     text.lines().find(|line| !line.trim().is_empty()).unwrap_or("unknown").trim().to_owned()
-}
-
-/// The certificate and key that Muster made: every server shows the same, ECDSA on P-256.
-fn certificate(site: &Site) -> anyhow::Result<(String, String)> {
-    let of_one = site.folder.join(Kind::Muster.name());
-    let of_three = site.folder.join(Kind::Muster3.name());
-    let folder = if of_one.join("server.pem").exists() { of_one } else { of_three };
-    let read = |name: &str| {
-        std::fs::read_to_string(folder.join(name)).context("Muster makes the certificate: start it, too")
-    };
-    Ok((read("server.pem")?, read("server.key")?))
 }
 
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
