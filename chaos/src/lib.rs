@@ -4,5 +4,6 @@
 pub mod client;
 pub mod compare;
 pub mod floor;
+mod interrupt;
 pub mod load;
 pub mod measure;

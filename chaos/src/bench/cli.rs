@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 use muster_chaos::client::{Accounts, Engine, Load, Manners, Mechanism, Purpose, Security, Spread};
-use muster_chaos::load::{Chat, Idle, Pace, Register, Report, Rooms, Scene, Storm};
+use muster_chaos::load::{Chat, Groups, Idle, Pace, Register, Report, Rooms, Scene, Storm};
 use muster_chaos::measure::{Cores, Processes};
 use muster_chaos::{compare, floor};
 
@@ -56,6 +56,17 @@ enum Command {
         /// The service; conference.DOMAIN if not given
         #[arg(long)]
         conference: Option<String>,
+    },
+    /// Have members of groups, who are all contacts of each other, change their presence
+    Presence {
+        #[command(flatten)]
+        common: Common,
+        /// Groups
+        #[arg(long, default_value_t = 2)]
+        groups: usize,
+        /// Members of each
+        #[arg(long, default_value_t = 50)]
+        members: usize,
     },
     /// Make accounts over the wire (XEP-0077)
     Register(Common),
@@ -171,6 +182,10 @@ pub(super) fn run() -> anyhow::Result<()> {
             let Messages { window, bytes } = messages;
             let mut load = Rooms::new(common.scene()?, &conference, rooms, occupants, window, bytes);
             common.measure(rooms * occupants, Purpose::Session, &mut load, Rooms::report)
+        }
+        Command::Presence { common, groups, members } => {
+            let mut load = Groups::new(common.scene()?, groups, members);
+            common.measure(groups * members, Purpose::Session, &mut load, Groups::report)
         }
         Command::Accounts { clients, who, file } => std::fs::write(&file, who.accounts().file(0..clients))
             .with_context(|| format!("{} cannot be written", file.display())),

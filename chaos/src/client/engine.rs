@@ -14,6 +14,7 @@ use super::login::{Login, Next};
 use super::sasl::Salted;
 use super::wire::{self, Got, Wire};
 use super::{ClientId, Frame, Framer, Manners, Purpose, Security};
+use crate::interrupt;
 
 /// Connections from one source address before the next is used.
 const PER_ADDRESS_MAX: usize = 20_000;
@@ -98,12 +99,15 @@ impl Engine {
     /// Runs a load to its end.
     ///
     /// # Errors
-    /// The system's poll failed.
+    /// The system's poll failed, or the process was asked to end.
     pub fn run(&mut self, load: &mut impl Load) -> anyhow::Result<()> {
         let mut events = Events::with_capacity(EVENTS_MAX);
         while let Some(wait) = load.tick(&mut self.clients) {
             self.clients.flush();
             self.report(load);
+            if interrupt::is_asked() {
+                bail!("interrupted");
+            }
             match self.poll.poll(&mut events, Some(wait)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 polled => polled?,

@@ -165,6 +165,9 @@ impl Login {
             say(out, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
             self.step = Step::Proceed;
         } else if self.known {
+            if manners.managed && !has(offered, "urn:xmpp:sm:3") {
+                bail!("stream management is not offered");
+            }
             let resource = &manners.accounts.resource;
             let bind = "urn:ietf:params:xml:ns:xmpp-bind";
             say(
@@ -256,7 +259,11 @@ mod tests {
         assert_eq!(take(&mut login, offer, "mechanism='PLAIN'"), Next::Wait);
         assert_eq!(take(&mut login, "<success/>", ""), Next::Restart);
         assert_eq!(
-            take(&mut login, "<stream:features><bind/></stream:features>", "<resource>r<"),
+            take(
+                &mut login,
+                "<stream:features><bind/><sm xmlns='urn:xmpp:sm:3'/></stream:features>",
+                "<resource>r<"
+            ),
             Next::Wait
         );
         assert_eq!(take(&mut login, "<iq type='result' id='bind'/>", "<enable"), Next::Wait);

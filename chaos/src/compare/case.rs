@@ -1,7 +1,7 @@
 //! What is compared: each load with its size, and the figures that matter of it.
 
 use crate::client::{Engine, Manners, Mechanism, Purpose, Security, Spread};
-use crate::load::{Chat, Idle, Pace, Report, Rooms, Scene, Storm};
+use crate::load::{Chat, Groups, Idle, Pace, Report, Rooms, Scene, Storm};
 
 use super::server::{Kind, Server, Site, conference};
 
@@ -32,6 +32,10 @@ enum Work {
     Room {
         rooms: usize,
         occupants: usize,
+    },
+    Presence {
+        groups: usize,
+        members: usize,
     },
     Login {
         clients: usize,
@@ -68,7 +72,7 @@ const IDLE: &[Metric] = &[
 /// All cases, in the order in which they run.
 pub(super) fn all() -> Vec<Case> {
     use Security::{Direct, Plain};
-    use Work::{Chat, Login, Rate, Room};
+    use Work::{Chat, Login, Presence, Rate, Room};
     let case = |name, work, security, managed, metrics| Case { name, work, security, managed, metrics };
     vec![
         case("chat-plain-100", Chat { clients: 100 }, Plain, false, MESSAGE),
@@ -81,6 +85,7 @@ pub(super) fn all() -> Vec<Case> {
         case("room-plain-10x50", Room { rooms: 10, occupants: 50 }, Plain, false, DELIVERY),
         case("room-plain-1x500", Room { rooms: 1, occupants: 500 }, Plain, false, DELIVERY),
         case("room-tls-10x50", Room { rooms: 10, occupants: 50 }, Direct, false, DELIVERY),
+        case("presence-plain-2x50", Presence { groups: 2, members: 50 }, Plain, false, DELIVERY),
         case("login-plain", Login { clients: 500 }, Plain, false, LOGIN),
         case("login-tls", Login { clients: 500 }, Direct, false, LOGIN),
         case("idle-plain", Work::Idle, Plain, false, IDLE),
@@ -99,6 +104,7 @@ impl Case {
         match self.work {
             Work::Chat { clients } | Work::Rate { clients, .. } | Work::Login { clients } => clients,
             Work::Room { rooms, occupants } => rooms * occupants,
+            Work::Presence { groups, members } => groups * members,
             Work::Idle => idle,
         }
     }
@@ -148,6 +154,11 @@ impl Case {
             }
             Work::Room { rooms, occupants } => {
                 let mut load = Rooms::new(scene, &conference(), rooms, occupants, 1, MESSAGE_BYTES);
+                engine.run(&mut load)?;
+                load.report()
+            }
+            Work::Presence { groups, members } => {
+                let mut load = Groups::new(scene, groups, members);
                 engine.run(&mut load)?;
                 load.report()
             }

@@ -16,6 +16,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::client::Accounts;
+use crate::interrupt;
 use crate::load::Report;
 use crate::measure::Cores;
 use case::Case;
@@ -101,15 +102,23 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let muster = std::path::absolute(&options.muster)?;
     let site = Site { folder: dir, muster, accounts, accounts_count };
 
+    interrupt::catch()?;
     let mut stage = Stage { site, servers: Vec::new(), anywhere: Cores::now()? };
     let ran = stage.run(options, &cases);
     stage.servers.drain(..).for_each(Server::stop);
     let results = ran?;
-    let text = serde_json::to_string_pretty(&results)?;
-    std::fs::write(options.out.join("bench.json"), text)?;
-    std::fs::write(options.out.join("bench.svg"), picture::draw(&cases, &results))?;
+    results.save(options, &cases)?;
     print!("{}", table::write(&cases, &results));
     Ok(())
+}
+
+impl Results {
+    fn save(&self, options: &Options, cases: &[Case]) -> anyhow::Result<()> {
+        std::fs::write(options.out.join("bench.json"), serde_json::to_string_pretty(self)?)?;
+        std::fs::write(options.out.join("bench.svg"), picture::draw(cases, self))?;
+        std::fs::write(options.out.join("bench.md"), table::write(cases, self))?;
+        Ok(())
+    }
 }
 
 impl Options {
@@ -158,6 +167,8 @@ impl Stage {
                     results.rows.push(Row { case: case.name, server: kind.name(), run, report });
                 }
             }
+            // A long run that is cut short keeps what it has found out.
+            results.save(options, cases)?;
         }
         Ok(results)
     }

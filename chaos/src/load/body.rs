@@ -33,18 +33,26 @@ impl Letter {
 }
 
 /// Finds stamps in what arrives.
-pub(super) struct Reader(Finder<'static>);
+pub(super) struct Reader {
+    tag: Finder<'static>,
+    length: usize,
+}
 
 impl Default for Reader {
     fn default() -> Self {
-        Self(Finder::new("<body>"))
+        Self::of("<body>")
     }
 }
 
 impl Reader {
+    /// Finds them behind this tag.
+    pub(super) fn of(tag: &'static str) -> Self {
+        Self { tag: Finder::new(tag), length: tag.len() }
+    }
+
     /// When a message was sent, and its number.
     pub(super) fn read(&self, stanza: &[u8]) -> Option<(Duration, u64)> {
-        let at = self.0.find(stanza)? + "<body>".len();
+        let at = self.tag.find(stanza)? + self.length;
         let (nanos, rest) = number(&stanza[at..])?;
         let (number, _) = number(rest)?;
         Some((Duration::from_nanos(nanos), number))
