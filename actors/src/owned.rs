@@ -6,10 +6,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, SpawnHandle, WrapFuture};
 use jid::BareJid;
 use muster_cluster::{Lsn, Role};
-use muster_proto::machine::{Effect, Machine, Out, SocketId, Then, ToSocket};
+use muster_proto::machine::{Effect, Machine, Out, SocketId, Then, Timestamp, ToSocket};
 use muster_proto::stanza::{Condition, Stanza};
 use muster_proto::store::{Reply, StoreError};
 
@@ -18,12 +18,15 @@ use crate::logs;
 use crate::mail::{Letter, Mail};
 use crate::office::Office;
 use crate::storage::{Batch, Fence};
-use crate::world::World;
+use crate::world::{World, now};
 
 /// How long an owned actor with nothing to keep stays, in case more comes.
 const LINGER: Duration = Duration::from_secs(10);
 /// A socket is told of every so many of its client's stanzas that they were handled; a fraction of its window.
 const RECEIPT_EVERY: u64 = 16;
+
+/// An alarm that is due, or was before a step that panicked, does not ring more often.
+const ALARM_WAIT_MIN: Duration = Duration::from_millis(100);
 
 /// A machine that an [`Owner`] runs.
 pub trait Owned: Machine<Input: Unpin> + Send + Unpin {
@@ -37,6 +40,11 @@ pub trait Owned: Machine<Input: Unpin> + Send + Unpin {
 
     /// The stanza that an input carries, for refusing it.
     fn stanza(input: &Self::Input) -> Option<&Stanza>;
+
+    /// What the client is told whose stanza was refused on its way; its socket writes it.
+    fn refusal(input: &Self::Input, condition: Condition) -> Option<Stanza> {
+        Self::stanza(input).and_then(|stanza| stanza.error(condition))
+    }
 
     /// Refuses an input that carries no stanza.
     fn refuse(world: &Arc<World>, input: Self::Input, condition: Condition);
@@ -82,6 +90,8 @@ pub struct Owner<M: Owned> {
     /// The slot's new owner, when it is to leave.
     leaving: Option<u64>,
     lingering: bool,
+    /// What wakes it for its machine.
+    timer: Option<(Timestamp, SpawnHandle)>,
 }
 
 enum State<M: Owned> {
@@ -94,7 +104,8 @@ impl<M: Owned> Owner<M> {
     /// One that loads its machine from the store, or takes it from a former owner.
     pub fn new(world: Arc<World>, address: BareJid, slot: u16, machine: Option<Box<M>>) -> Self {
         let state = machine.map_or_else(|| State::Loading(VecDeque::new()), State::Ready);
-        Self { world, address, slot, state, held: VecDeque::new(), asked: 0, leaving: None, lingering: false }
+        let held = VecDeque::new();
+        Self { world, address, slot, state, held, asked: 0, leaving: None, lingering: false, timer: None }
     }
 
     fn loaded(&mut self, replies: Result<Vec<Reply>, StoreError>, ctx: &mut Context<Self>) {
@@ -246,8 +257,38 @@ impl<M: Owned> Owner<M> {
         }));
     }
 
+    /// Sees to it that the machine is woken at the time it wants to be.
+    fn set_timer(&mut self, ctx: &mut Context<Self>) {
+        let State::Ready(machine) = &self.state else { return };
+        let alarm = machine.alarm();
+        // One that rings too early is set again; so nothing is done for an alarm that is put off.
+        match (alarm, self.timer) {
+            (None, None) => return,
+            (Some(alarm), Some((set, _))) if set <= alarm => return,
+            (_, Some((_, timer))) => drop(ctx.cancel_future(timer)),
+            (Some(_), None) => {}
+        }
+        self.timer = alarm.map(|alarm| {
+            let wait = Duration::from_millis(alarm.0.saturating_sub(now().0)).max(ALARM_WAIT_MIN);
+            let timer = ctx.run_later(wait, |owner, ctx| {
+                owner.timer = None;
+                owner.ring(ctx);
+                owner.settle(ctx);
+            });
+            (alarm, timer)
+        });
+    }
+
+    fn ring(&mut self, ctx: &mut Context<Self>) {
+        let State::Ready(machine) = &self.state else { return };
+        if machine.alarm().is_some_and(|alarm| alarm <= now()) {
+            self.step(ctx, |machine, env, out| machine.ring(env, out));
+        }
+    }
+
     /// After a step: leaves if it must, goes away if there is nothing to keep.
     fn settle(&mut self, ctx: &mut Context<Self>) {
+        self.set_timer(ctx);
         let State::Ready(machine) = &self.state else { return };
         if self.asked > 0 || !self.held.is_empty() {
             return;
@@ -299,6 +340,8 @@ impl<M: Owned> Actor for Owner<M> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
+        // A machine that another node gave us may wait for a time.
+        self.set_timer(ctx);
         if matches!(self.state, State::Loading(_)) {
             let queries = M::load(&self.address).into_iter().map(|query| self.world.storage.query(query));
             let replies = futures_util::future::try_join_all(queries.collect::<Vec<_>>());

@@ -3,7 +3,7 @@
 use jid::{BareJid, Jid};
 use muster_proto::machine::{SocketId, ToSocket};
 use muster_proto::room::Room;
-use muster_proto::session::{self, Order, Session};
+use muster_proto::session::{self, Order, Session, Word};
 use muster_proto::stanza::Stanza;
 use serde::{Deserialize, Serialize};
 
@@ -82,13 +82,35 @@ pub enum SessionMail {
     },
     /// A socket is gone.
     Closed {
-        /// Which session.
-        sid: u64,
+        /// Which one.
+        socket: SocketId,
+        /// Whether its client may come back.
+        resumable: bool,
     },
     /// A stanza has arrived.
     Stanza(Stanza),
     /// The administrator, or another session, says so.
     Order(Order),
+    /// A managed client said something.
+    Word {
+        /// Which session.
+        sid: u64,
+        /// By which socket.
+        socket: SocketId,
+        /// What it said.
+        word: Word,
+        /// Tell this socket that so much has been handled.
+        receipt: Option<(SocketId, u64)>,
+    },
+    /// A socket wants to go on with a session.
+    Resume {
+        /// Where it is.
+        socket: SocketId,
+        /// The session's id.
+        id: String,
+        /// What the client has handled.
+        h: u32,
+    },
 }
 
 impl SessionMail {
@@ -99,7 +121,9 @@ impl SessionMail {
                 Self::Bind { socket, resource, anonymous }
             }
             session::Input::Client { sid, stanza } => Self::Client { sid, stanza, receipt },
-            session::Input::Closed { sid } => Self::Closed { sid },
+            session::Input::Closed { socket, resumable } => Self::Closed { socket, resumable },
+            session::Input::Word { sid, socket, word } => Self::Word { sid, socket, word, receipt },
+            session::Input::Resume { socket, id, h } => Self::Resume { socket, id, h },
             session::Input::Stanza(stanza) => Self::Stanza(stanza),
             session::Input::Order(order) => Self::Order(order),
             session::Input::NodeLost(_) | session::Input::AccountsLost(_) => return None,
@@ -113,7 +137,11 @@ impl SessionMail {
                 (session::Input::Bind { socket, resource, anonymous }, None)
             }
             Self::Client { sid, stanza, receipt } => (session::Input::Client { sid, stanza }, receipt),
-            Self::Closed { sid } => (session::Input::Closed { sid }, None),
+            Self::Closed { socket, resumable } => (session::Input::Closed { socket, resumable }, None),
+            Self::Word { sid, socket, word, receipt } => {
+                (session::Input::Word { sid, socket, word }, receipt)
+            }
+            Self::Resume { socket, id, h } => (session::Input::Resume { socket, id, h }, None),
             Self::Stanza(stanza) => (session::Input::Stanza(stanza), None),
             Self::Order(order) => (session::Input::Order(order), None),
         }

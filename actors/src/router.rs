@@ -102,7 +102,7 @@ impl World {
     fn refuse_call<M: Owned>(self: &Arc<Self>, call: Call<M>, condition: Condition) {
         if let Call::Input(input, receipt) = call {
             if let Some((socket, handled)) = receipt {
-                let error = M::stanza(&input).and_then(|stanza| stanza.error(condition));
+                let error = M::refusal(&input, condition);
                 error.into_iter().for_each(|error| self.tell(socket, ToSocket::Stanza(error)));
                 self.tell(socket, ToSocket::Handled(handled));
             }
@@ -121,9 +121,23 @@ impl World {
         if socket.node == self.me() {
             return self.sockets.tell(self, socket, message);
         }
-        if self.send(socket.node, Remote::Socket { socket, message }).is_err() {
+        if let Err((message, _)) = self.send(socket.node, Remote::Socket { socket, message }) {
             self.count_dropped("to_socket");
+            if let Remote::Socket { message, .. } = message {
+                self.undo(socket, &message);
+            }
         }
+    }
+
+    /// A session was bound or resumed for a connection that has gone meanwhile.
+    pub fn undo(self: &Arc<Self>, socket: SocketId, message: &ToSocket) {
+        let account = match message {
+            ToSocket::Bound { jid, .. } => jid.to_bare(),
+            ToSocket::Resumed(how) => how.jid.to_bare(),
+            _ => return,
+        };
+        let gone = session::Input::Closed { socket, resumable: true };
+        self.call::<Session>(&account, Call::Input(gone, None));
     }
 
     /// Sends to another node.

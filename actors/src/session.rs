@@ -5,8 +5,9 @@ use std::sync::Arc;
 use jid::BareJid;
 use muster_cluster::Role;
 use muster_proto::machine::ToSocket;
-use muster_proto::session::{Input, Session};
+use muster_proto::session::{Input, Session, Word};
 use muster_proto::stanza::{Condition, Stanza};
+use muster_proto::stream::{StreamCondition, StreamError};
 
 use crate::office::Office;
 use crate::owned::{Call, Owned};
@@ -24,8 +25,17 @@ impl Owned for Session {
     fn stanza(input: &Input) -> Option<&Stanza> {
         match input {
             Input::Stanza(stanza) | Input::Client { stanza, .. } => Some(stanza),
-            Input::Bind { .. } | Input::Closed { .. } | Input::NodeLost(_) => None,
-            Input::AccountsLost(_) | Input::Order(_) => None,
+            Input::Word { word: Word::Stanza(_, stanza), .. } => Some(stanza),
+            Input::Bind { .. } | Input::Word { .. } | Input::Resume { .. } | Input::Closed { .. } => None,
+            Input::NodeLost(_) | Input::AccountsLost(_) | Input::Order(_) => None,
+        }
+    }
+
+    fn refusal(input: &Input, condition: Condition) -> Option<Stanza> {
+        match input {
+            Input::Client { stanza, .. } => stanza.error(condition),
+            // A managed client counts what it hears, and says it again.
+            _ => None,
         }
     }
 
@@ -33,6 +43,17 @@ impl Owned for Session {
         match input {
             Input::Stanza(stanza) => world.route_all(stanza.error(condition)),
             Input::Bind { socket, .. } => world.tell(socket, ToSocket::Refused(condition.into())),
+            Input::Word { socket, word: Word::Enable { .. }, .. } => {
+                world.tell(socket, ToSocket::NotEnabled(condition));
+            }
+            // The next one says the same and more.
+            Input::Word { word: Word::Acked(_), .. } => {}
+            // What is not handled must not be counted: the client comes back and says it again.
+            Input::Word { socket, .. } | Input::Resume { socket, .. } => {
+                let why = "too busy; please resume in a while";
+                let why = StreamError::because(StreamCondition::ResourceConstraint, why);
+                world.tell(socket, ToSocket::Interrupt(why));
+            }
             // Its socket was told.
             Input::Client { .. }
             | Input::Closed { .. }

@@ -7,11 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use actix::Actor;
 use actix_rt::ArbiterHandle;
 use muster_proto::machine::{SocketId, ToSocket};
-use muster_proto::session::{Input, Session};
 use muster_proto::stream::StreamError;
 
 use crate::mail::Mail;
-use crate::owned::Call;
 use crate::socket::{Connection, Socket};
 use crate::world::World;
 
@@ -83,9 +81,8 @@ impl Sockets {
             Some(mail) => mail.send(SocketCall::Owner(message), LETTERS_MAX),
             None => Err(SocketCall::Owner(message)),
         };
-        // A resource that was bound for a connection that has gone meanwhile must not stay.
-        if let Err(SocketCall::Owner(ToSocket::Bound { sid, jid })) = told {
-            world.call::<Session>(&jid.to_bare(), Call::Input(Input::Closed { sid }, None));
+        if let Err(SocketCall::Owner(message)) = told {
+            world.undo(socket, &message);
         }
     }
 

@@ -10,7 +10,7 @@ use crate::feature::Features;
 use crate::options::Options;
 use crate::sasl::Credentials;
 use crate::session::Order;
-use crate::stanza::{Stanza, StanzaError};
+use crate::stanza::{Condition, Stanza, StanzaError};
 use crate::store::{Query, Reply, StoreError, Write};
 use crate::stream::StreamError;
 
@@ -58,6 +58,14 @@ pub trait Machine: Serialize + DeserializeOwned + Sized + 'static {
 
     /// The only code that mutates it. Never fails, never looks at the world.
     fn apply(&mut self, change: &Self::Change);
+
+    /// When time does something to it the next time.
+    fn alarm(&self) -> Option<Timestamp> {
+        None
+    }
+
+    /// That time has come, or another one: it looks at the clock itself.
+    fn ring(&mut self, _env: &Env<'_>, _out: &mut Out<Self>) {}
 
     /// Whether it can be put away and rebuilt from the store without anyone noticing.
     fn is_idle(&self) -> bool;
@@ -121,8 +129,42 @@ pub enum ToSocket {
     Refused(StanzaError),
     /// End the stream.
     End(StreamError),
-    /// So many of the client's stanzas have been handled: more may come.
+    /// So many of what the client said has been handled: more may come.
     Handled(u64),
+    /// Its stream is managed from now on (XEP-0198).
+    Enabled {
+        /// By which the client can resume it, if it can.
+        id: Option<String>,
+        /// For so many seconds.
+        max: u32,
+    },
+    /// It is not.
+    NotEnabled(Condition),
+    /// It goes on where another connection was lost.
+    Resumed(Box<Resumption>),
+    /// It does not. Says how many of the client's stanzas were handled, if that is still known.
+    NotResumed(Option<u32>),
+    /// So many of the managed client's stanzas were handled.
+    Ack(u32),
+    /// Write this to the managed client. The number follows that of the last one, or something was lost.
+    Counted(u32, Stanza),
+    /// End the connection; the client may resume its stream.
+    Interrupt(StreamError),
+}
+
+/// How a managed stream goes on (XEP-0198 §5).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resumption {
+    /// The session's number.
+    pub sid: u64,
+    /// The full JID.
+    pub jid: jid::FullJid,
+    /// So many of the client's stanzas were handled.
+    pub heard: u32,
+    /// The client has ours up to this number; the others follow.
+    pub sent: u32,
+    /// What those cost, in bytes.
+    pub bytes: usize,
 }
 
 impl<M: Machine> Default for Out<M> {
@@ -135,6 +177,11 @@ impl<M: Machine> Out<M> {
     /// Takes a stanza to whom it is addressed.
     pub fn route(&mut self, stanza: Stanza) {
         self.effects.push(Effect::Route(stanza));
+    }
+
+    /// Tells a socket.
+    pub fn socket(&mut self, socket: SocketId, what: ToSocket) {
+        self.effects.push(Effect::Socket(socket, what));
     }
 
     /// Answers with an error, unless the stanza is an answer itself.

@@ -66,6 +66,13 @@ pub struct Limits {
     pub room_affiliations_max: usize,
     /// Seconds without a byte from a client after which the server asks whether it is there.
     pub idle_seconds_max: u64,
+    /// Seconds that a client which has lost its connection may take to resume (XEP-0198); it stays present meanwhile.
+    pub resume_seconds_max: u64,
+    /// Stanzas that wait for such a client; over it its session ends. Eight times as many may wait for the
+    /// acknowledgement of a client that is connected.
+    pub resume_queue_max: usize,
+    /// Bytes that wait for one client's acknowledgement, connected or not; over it its session ends.
+    pub resume_queue_bytes_max: usize,
 }
 
 impl Default for Limits {
@@ -86,6 +93,9 @@ impl Default for Limits {
             room_history_max: 100,
             room_affiliations_max: 5_000,
             idle_seconds_max: 300,
+            resume_seconds_max: 600,
+            resume_queue_max: 1_000,
+            resume_queue_bytes_max: 4 * 1024 * 1024,
         }
     }
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use jid::BareJid;
 use muster_proto::features::account::creation;
+use muster_proto::machine::SocketId;
 use muster_proto::sasl::Credentials;
-use muster_proto::session::{Input as SessionInput, Session};
+use muster_proto::session::{Input as SessionInput, Session, Word};
 use muster_proto::stanza::{Condition, Stanza, Trace};
 use muster_proto::store::{Key, Query, Reply, StoreError, collection};
 use muster_proto::stream::{Effect, Input};
@@ -53,13 +54,28 @@ impl Socket {
             }
             Effect::Register { account, password } => self.register(account, password, ctx),
             Effect::Bind { account, resource, anonymous } => {
+                self.attached = true;
                 let input = SessionInput::Bind { socket: self.id, resource, anonymous };
                 self.world.call::<Session>(&account, Call::Input(input, None));
             }
-            Effect::Stanza(stanza) => self.say(stanza),
+            Effect::Resume { account, id, h } => {
+                self.attached = true;
+                let input = SessionInput::Resume { socket: self.id, id, h };
+                self.world.call::<Session>(&account, Call::Input(input, None));
+            }
+            Effect::Stanza(mut stanza) => {
+                self.note(&mut stanza);
+                self.say(|sid, _| SessionInput::Client { sid, stanza });
+            }
+            Effect::Word(mut word) => {
+                if let Word::Stanza(_, stanza) = &mut word {
+                    self.note(stanza);
+                }
+                self.say(|sid, socket| SessionInput::Word { sid, socket, word });
+            }
             Effect::Close(ending) => {
                 tracing::debug!(socket = self.id.number, peer = %self.peer, why = ending_name(&ending), "stream ended");
-                self.ending(ctx);
+                self.ending(ending.is_resumable(), ctx);
             }
         }
     }
@@ -92,14 +108,19 @@ impl Socket {
         }));
     }
 
-    fn say(&mut self, mut stanza: Stanza) {
-        let (Some(sid), Some(account)) = (self.sid, self.stream.account()) else { return };
-        self.said += 1;
-        stanza.trace = Trace(self.trace.wrapping_add(self.said));
+    /// A stanza was read: names it in the logs.
+    fn note(&self, stanza: &mut Stanza) {
+        stanza.trace = Trace(self.trace.wrapping_add(self.said + 1));
         tracing::trace!(trace = stanza.trace.0, socket = self.id.number, kind = stanza.kind.name(), "read");
         metrics::counter!("muster_stanzas_total", "kind" => stanza.kind.name()).increment(1);
-        let call = Call::Input(SessionInput::Client { sid, stanza }, Some((self.id, self.said)));
-        self.world.call::<Session>(&account.clone(), call);
+    }
+
+    /// Tells the session, which answers when it has handled so much.
+    fn say(&mut self, input: impl FnOnce(u64, SocketId) -> SessionInput) {
+        let (Some(sid), Some(account)) = (self.sid, self.stream.account().cloned()) else { return };
+        self.said += 1;
+        let call = Call::Input(input(sid, self.id), Some((self.id, self.said)));
+        self.world.call::<Session>(&account, call);
     }
 }
 

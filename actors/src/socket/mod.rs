@@ -11,9 +11,11 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFuture, AsyncContext, Context, Handler, SpawnHandle};
+use jid::FullJid;
 use muster_cluster::Slot;
 use muster_proto::machine::{SocketId, ToSocket};
 use muster_proto::session::{Input as SessionInput, Session};
+use muster_proto::stanza::Stanza;
 use muster_proto::stream::{Channel, Ending, Input, Stream, StreamCondition, StreamError, Timeout};
 use tokio::net::TcpStream;
 
@@ -29,6 +31,8 @@ use io::{Io, Unsent};
 const WINDOW: u64 = 64;
 /// Reads in a row before others get their turn.
 const READS_MAX: usize = 8;
+/// How long after a stanza a managed client is asked what it has; a phone's radio is still on then.
+const ASK_AFTER: Duration = Duration::from_secs(3);
 /// How long a closed stream may take to write its last words.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -55,9 +59,15 @@ pub struct Socket {
     stream: Stream,
     unsent: Unsent,
     sid: Option<u64>,
+    /// A session has been asked for, and not taken back.
+    attached: bool,
+    /// Bytes that may wait beyond the limit: what a resumed session had to say at once.
+    allowance: usize,
     said: u64,
     handled: u64,
     trace: u64,
+    /// A timer runs that asks the client for an acknowledgement.
+    asking: bool,
     heard: bool,
     log_in_timer: SpawnHandle,
     waker: Option<Waker>,
@@ -97,9 +107,12 @@ impl Socket {
             stream: Stream::new(channel, rand::random()),
             unsent: Unsent::default(),
             sid: None,
+            attached: false,
+            allowance: 0,
             said: 0,
             handled: 0,
             trace: rand::random(),
+            asking: false,
             heard: false,
             log_in_timer: SpawnHandle::default(),
             waker: None,
@@ -214,23 +227,52 @@ impl Socket {
 
     fn end(&mut self, error: StreamError, ctx: &mut Context<Self>) {
         self.feed(Input::End(error), ctx);
-        self.ending(ctx);
+        self.ending(true, ctx);
     }
 
-    fn ending(&mut self, ctx: &mut Context<Self>) {
+    fn ending(&mut self, resumable: bool, ctx: &mut Context<Self>) {
         if matches!(self.state, State::Ending | State::Gone) {
             return;
         }
         self.state = State::Ending;
-        self.unbind();
+        self.detach(resumable);
         ctx.run_later(LAST_WORDS, |socket, ctx| socket.gone(ctx));
     }
 
-    /// Tells the session that its client is gone, once.
-    fn unbind(&mut self) {
-        if let (Some(sid), Some(account)) = (self.sid.take(), self.stream.account()) {
-            self.world.call::<Session>(&account.clone(), Call::Input(SessionInput::Closed { sid }, None));
+    /// Tells the session that this connection is gone, once.
+    fn detach(&mut self, resumable: bool) {
+        self.sid = None;
+        if let (true, Some(account)) = (std::mem::take(&mut self.attached), self.stream.account()) {
+            let gone = SessionInput::Closed { socket: self.id, resumable };
+            self.world.call::<Session>(&account.clone(), Call::Input(gone, None));
         }
+    }
+
+    /// The session has ended this connection, or has no part in it.
+    fn forget(&mut self) {
+        (self.sid, self.attached) = (None, false);
+    }
+
+    fn open_session(&mut self, sid: u64, jid: &FullJid, how: &'static str, ctx: &mut Context<Self>) {
+        self.sid = Some(sid);
+        ctx.cancel_future(self.log_in_timer);
+        tracing::debug!(jid = self.world.shown(jid), sid, socket = self.id.number, "{how}");
+    }
+
+    /// Writes a numbered stanza, and asks for acknowledgements now and then.
+    fn write_counted(&mut self, number: u32, stanza: &Stanza, ctx: &mut Context<Self>) {
+        if !self.stream.write_counted(number, stanza, self.unsent.buffer()) {
+            let why = "a stanza was lost; please resume";
+            return self.end(StreamError::because(StreamCondition::ResourceConstraint, why), ctx);
+        }
+        if self.stream.has_unasked() && !std::mem::replace(&mut self.asking, true) {
+            ctx.run_later(ASK_AFTER, |socket, ctx| {
+                socket.asking = false;
+                socket.feed(Input::Timeout(Timeout::Ack), ctx);
+                socket.wake();
+            });
+        }
+        self.check_unsent(ctx);
     }
 
     fn told(&mut self, message: ToSocket, ctx: &mut Context<Self>) {
@@ -242,25 +284,45 @@ impl Socket {
             }
             ToSocket::Handled(handled) => self.handled = self.handled.max(handled),
             ToSocket::Bound { sid, jid } => {
-                self.sid = Some(sid);
-                ctx.cancel_future(self.log_in_timer);
-                tracing::debug!(jid = self.world.shown(&jid), sid, socket = self.id.number, "bound");
+                self.open_session(sid, &jid, "bound", ctx);
                 self.feed(Input::Bound(jid), ctx);
             }
-            ToSocket::Refused(error) => self.feed(Input::Refused(error), ctx),
+            ToSocket::Refused(error) => {
+                self.forget();
+                self.feed(Input::Refused(error), ctx);
+            }
             ToSocket::End(error) => {
-                // The session has unbound it already.
-                self.sid = None;
+                self.forget();
                 self.end(error, ctx);
             }
+            ToSocket::Enabled { id, max } => self.feed(Input::Enabled { id, max }, ctx),
+            ToSocket::NotEnabled(condition) => self.feed(Input::NotEnabled(condition), ctx),
+            ToSocket::Resumed(how) => {
+                metrics::counter!("muster_resumptions_total").increment(1);
+                self.open_session(how.sid, &how.jid, "resumed", ctx);
+                self.allowance = how.bytes;
+                self.feed(Input::Resumed(*how), ctx);
+            }
+            ToSocket::NotResumed(h) => {
+                metrics::counter!("muster_resumption_failures_total").increment(1);
+                self.forget();
+                self.feed(Input::NotResumed(h), ctx);
+            }
+            ToSocket::Ack(h) => self.feed(Input::Ack(h), ctx),
+            ToSocket::Counted(number, stanza) => {
+                tracing::trace!(trace = stanza.trace.0, socket = self.id.number, number, "written");
+                self.write_counted(number, &stanza, ctx);
+            }
+            ToSocket::Interrupt(error) => self.end(error, ctx),
         }
     }
 
     fn check_unsent(&mut self, ctx: &mut Context<Self>) {
-        if self.unsent.len() > self.world.options.limits.unsent_bytes_max && self.state != State::Gone {
+        let bytes_max = self.world.options.limits.unsent_bytes_max + self.allowance;
+        if self.unsent.len() > bytes_max && self.state != State::Gone {
             metrics::counter!("muster_slow_clients_total").increment(1);
             tracing::info!(peer = %self.peer, "a client does not read; its connection is cut");
-            self.unbind();
+            self.detach(true);
             self.gone(ctx);
         }
     }
@@ -300,7 +362,7 @@ impl Drop for Socket {
     /// However it ended: it is struck off, and its session knows.
     fn drop(&mut self) {
         self.world.sockets.closed(self.id.number);
-        self.unbind();
+        self.detach(true);
     }
 }
 
@@ -311,7 +373,7 @@ impl Handler<Letter<SocketCall>> for Socket {
         match letter.body {
             SocketCall::Owner(message) => self.told(message, ctx),
             SocketCall::SlotsLost(slots) if self.is_lost(&slots) => {
-                self.sid = None;
+                self.forget();
                 let why = "the node that held this session is gone; please log in again";
                 self.end(StreamError::because(StreamCondition::SystemShutdown, why), ctx);
             }

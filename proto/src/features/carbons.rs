@@ -136,6 +136,15 @@ fn copy(cx: &mut Cx<'_, '_>, message: &Stanza, side: Side, excluding: &[u64]) {
     }
 }
 
+/// The message that an account got a copy of; `None` if the account sent it itself.
+pub fn original(carbon: &Stanza, account: &jid::BareJid) -> Option<Stanza> {
+    if carbon.from.as_ref().is_none_or(|from| *from != *account) {
+        return None;
+    }
+    let received = carbon.child("received", ns::CARBONS)?;
+    Stanza::from_element(received.get_child("forwarded", ns::FORWARD)?.children().next()?).ok()
+}
+
 /// The message inside `<forwarded/>` (XEP-0297) inside `<sent/>` or `<received/>`.
 fn wrap(message: &Stanza, side: Side) -> Bytes {
     let name = match side {

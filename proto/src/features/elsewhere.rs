@@ -1,10 +1,27 @@
 //! Specifications that live in the machines themselves: here they only say their name, and announce themselves.
 
+use minidom::Element;
+
 use crate::feature::{Feature, Place, Spec};
+use crate::machine::Env;
 use crate::ns;
+use crate::options::Domain;
 
 const fn rfc(name: &'static str, title: &'static str) -> Spec {
     Spec { name, version: "", title }
+}
+
+/// Managed streams: see [`crate::stream`] and [`crate::session::managed`].
+pub struct StreamManagement;
+
+impl Feature for StreamManagement {
+    fn spec(&self) -> Spec {
+        Spec { name: "XEP-0198", version: "1.6.3", title: "Stream Management" }
+    }
+
+    fn stream_feature(&self, _domain: &Domain, _env: &Env<'_>) -> Option<Element> {
+        Some(Element::bare("sm", ns::SM))
+    }
 }
 
 /// What the machines are made of.

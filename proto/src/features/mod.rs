@@ -35,6 +35,7 @@ pub fn all() -> Vec<Box<dyn Feature>> {
         Box::new(elsewhere::Forms),
         Box::new(elsewhere::Rooms),
         Box::new(elsewhere::Offline),
+        Box::new(elsewhere::StreamManagement),
         Box::new(elsewhere::Delay),
         Box::new(elsewhere::DirectTls),
         Box::new(elsewhere::ChannelBindings),

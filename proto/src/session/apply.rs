@@ -1,6 +1,10 @@
 //! How a session's records change it: the only code that mutates what is copied.
 
+use super::managed::Managed;
 use super::{Change, Offline, Resource, Roster, Session};
+
+/// Sessions whose time was over that one account may have had.
+const ENDED_MAX: usize = 4;
 
 impl Session {
     pub(super) fn apply_change(&mut self, change: &Change) {
@@ -18,6 +22,15 @@ impl Session {
                     self.forget();
                 }
             }
+            Change::Managed(..)
+            | Change::Counted(_)
+            | Change::Sent(..)
+            | Change::Acked(..)
+            | Change::Read(_)
+            | Change::Detached(..)
+            | Change::Attached(..)
+            | Change::Ended(_)
+            | Change::EndedForgotten(_) => self.apply_managed(change),
             Change::Presence(sid, presence) => self.change(*sid, |resource| {
                 resource.presence = presence.as_ref().map(|(stanza, _)| stanza.clone());
                 resource.priority = presence.as_ref().map_or(0, |(_, priority)| *priority);
@@ -54,9 +67,60 @@ impl Session {
         }
     }
 
+    /// What belongs to managed streams (XEP-0198).
+    fn apply_managed(&mut self, change: &Change) {
+        match change {
+            Change::Managed(sid, managed) => {
+                self.change(*sid, |resource| resource.managed = Some(Box::new(managed.clone())));
+            }
+            Change::Counted(sid) => self.manage(*sid, |managed| {
+                managed.heard = managed.heard.wrapping_add(1);
+            }),
+            Change::Sent(sid, queued) => {
+                self.shares = self.shares.max(queued.share);
+                self.manage(*sid, |managed| managed.push(queued.clone()));
+            }
+            Change::Acked(sid, h) => {
+                let shares = self.manage(*sid, |managed| managed.trim(*h));
+                self.mark_read(shares);
+            }
+            Change::Read(share) => self.mark_read(vec![*share]),
+            Change::Detached(sid, detached) => {
+                self.manage(*sid, |managed| managed.detached = Some(*detached));
+            }
+            Change::Attached(sid, socket, h) => {
+                self.change(*sid, |resource| resource.socket = *socket);
+                let shares = self.manage(*sid, |managed| managed.resume(*h));
+                self.mark_read(shares);
+            }
+            Change::Ended(ended) => {
+                self.ended.push(*ended);
+                self.ended.drain(..self.ended.len().saturating_sub(ENDED_MAX));
+            }
+            Change::EndedForgotten(now) => self.ended.retain(|ended| ended.until > *now),
+            _ => {}
+        }
+    }
+
     fn change(&mut self, sid: u64, change: impl FnOnce(&mut Resource)) {
         if let Some(resource) = self.resources.iter_mut().find(|resource| resource.sid == sid) {
             change(resource);
+        }
+    }
+
+    fn manage<T: Default>(&mut self, sid: u64, change: impl FnOnce(&mut Managed) -> T) -> T {
+        let resource = self.resources.iter_mut().find(|resource| resource.sid == sid);
+        resource.and_then(|resource| resource.managed.as_deref_mut()).map(change).unwrap_or_default()
+    }
+
+    /// One of the clients has what is shared under these numbers.
+    fn mark_read(&mut self, mut shares: Vec<u64>) {
+        if shares.is_empty() {
+            return;
+        }
+        shares.sort_unstable();
+        for managed in self.resources.iter_mut().filter_map(|resource| resource.managed.as_mut()) {
+            managed.mark_read(&shares);
         }
     }
 
@@ -65,6 +129,7 @@ impl Session {
         self.exists = false;
         self.anonymous = false;
         self.resources.clear();
+        self.ended.clear();
         self.roster = Roster::default();
         self.requests.clear();
         self.offline = Offline { count: 0, ..self.offline.clone() };

@@ -2,7 +2,7 @@
 
 use super::{Change, Resource, Session, condition};
 use crate::feature::{Cx, Door, Place};
-use crate::machine::{Effect, Env, Machine, Out, ToSocket};
+use crate::machine::{Env, Machine, Out};
 use crate::stanza::{Condition, IqType, Kind, MessageType, PresenceType, Stanza};
 use crate::store::{Key, Query, Reply, collection};
 
@@ -106,7 +106,14 @@ impl Session {
     }
 
     /// A stanza has arrived for this account: doors, then its fate.
-    pub(super) fn arrive(&mut self, mut stanza: Stanza, env: &Env<'_>, out: &mut Out<Self>) {
+    pub(super) fn arrive(&mut self, stanza: Stanza, env: &Env<'_>, out: &mut Out<Self>) {
+        match stanza.kind {
+            Kind::Message(_) => self.together(out, |session, out| session.enter(stanza, env, out)),
+            Kind::Presence(_) | Kind::Iq(_) => self.enter(stanza, env, out),
+        }
+    }
+
+    fn enter(&mut self, mut stanza: Stanza, env: &Env<'_>, out: &mut Out<Self>) {
         let (Some(to), Some(_)) = (stanza.to.clone(), &stanza.from) else { return };
         let sid = self.sid_of_sender(&stanza);
         let mut cx = Cx { place: Place::Account, session: self, sid, delivered: &[], env, out };
@@ -137,7 +144,13 @@ impl Session {
     }
 
     /// Gives a stanza to sessions; those who got it.
-    fn hand_out(&mut self, sids: Vec<u64>, stanza: &Stanza, env: &Env<'_>, out: &mut Out<Self>) -> Vec<u64> {
+    pub(super) fn hand_out(
+        &mut self,
+        sids: Vec<u64>,
+        stanza: &Stanza,
+        env: &Env<'_>,
+        out: &mut Out<Self>,
+    ) -> Vec<u64> {
         // While older messages are on their way out of the store, newer ones queue behind them (RFC 6120 §10.1).
         let is_bare = stanza.to.as_ref().is_some_and(jid::Jid::is_bare);
         let queues = self.under_way.handing_over && is_bare && self.is_worth_keeping(stanza);
@@ -167,8 +180,9 @@ impl Session {
 
     /// Hands a stanza to one of the account's own clients, through [`Door::ToClient`].
     pub fn deliver(&mut self, sid: u64, mut stanza: Stanza, env: &Env<'_>, out: &mut Out<Self>) {
-        let Some(resource) = self.resource(sid) else { return };
-        let socket = resource.socket;
+        if self.resource(sid).is_none() {
+            return;
+        }
         let mut cx = Cx { place: Place::Account, session: self, sid: Some(sid), delivered: &[], env, out };
         // Who is shielded from it does not hear of the refusal either.
         if env.features.guard(Door::ToClient, &mut cx, &stanza).is_err() {
@@ -176,7 +190,7 @@ impl Session {
         }
         env.features.stamp(Door::ToClient, &mut cx, &mut stanza);
         env.features.watch(Door::ToClient, &mut cx, &stanza);
-        out.effects.push(Effect::Socket(socket, ToSocket::Stanza(stanza)));
+        self.write(sid, stanza, env, out);
     }
 
     /// The session of the sender, if it is one of the account's own.

@@ -5,13 +5,16 @@ mod client;
 pub mod delivery;
 mod directed;
 mod iq;
+pub mod managed;
 pub mod offline;
 mod presence;
 mod removal;
 pub mod resources;
+mod resume;
 pub mod roster;
 mod subscribing;
 pub mod subscription;
+mod unacked;
 mod under_way;
 
 use std::collections::BTreeMap;
@@ -19,10 +22,11 @@ use std::collections::BTreeMap;
 use jid::{BareJid, Jid};
 use serde::{Deserialize, Serialize};
 
-use crate::machine::{Env, Machine, Out, SocketId};
+use crate::machine::{Env, Machine, Out, SocketId, Timestamp};
 use crate::stanza::{Condition, Stanza};
 use crate::store::{Key, Page, Query, Reply, StoreError, collection};
 
+pub use managed::{Managed, Word};
 pub use offline::Offline;
 pub use resources::Resource;
 pub use roster::{Item, Roster};
@@ -47,6 +51,10 @@ pub struct Session {
     pub offline: Offline,
     /// The greatest number given to a session so far.
     pub sid_last: u64,
+    /// Managed sessions whose time was over a while ago.
+    pub ended: Vec<managed::Ended>,
+    /// The last number of a message that went to several clients and may come back from one of them.
+    pub shares: u64,
     /// What is under way in the world outside: not state, so not copied.
     #[serde(skip)]
     under_way: UnderWay,
@@ -70,10 +78,30 @@ pub enum Input {
         /// What it said.
         stanza: Stanza,
     },
-    /// A socket is gone, for whatever reason.
-    Closed {
+    /// A client whose stream is managed, or shall be, said something (XEP-0198).
+    Word {
         /// Which session.
         sid: u64,
+        /// By which connection.
+        socket: SocketId,
+        /// What it said.
+        word: Word,
+    },
+    /// A socket has logged in and wants to go on with a session that it had before (XEP-0198 §5).
+    Resume {
+        /// Where it is.
+        socket: SocketId,
+        /// As [`crate::machine::ToSocket::Enabled`] named it.
+        id: String,
+        /// The client has handled our stanzas up to this number.
+        h: u32,
+    },
+    /// A socket is gone.
+    Closed {
+        /// Which one.
+        socket: SocketId,
+        /// Whether its client may come back.
+        resumable: bool,
     },
     /// A stanza has arrived for this account or one of its resources.
     Stanza(Stanza),
@@ -108,6 +136,24 @@ pub enum Change {
     Bound(Resource, bool),
     /// A resource is gone.
     Unbound(u64),
+    /// A client's stream is managed from now on.
+    Managed(u64, Managed),
+    /// One more stanza of a managed client was handled.
+    Counted(u64),
+    /// One more was sent to it.
+    Sent(u64, managed::Queued),
+    /// It has handled them up to this number.
+    Acked(u64, u32),
+    /// A client that is not managed got what is shared under this number.
+    Read(u64),
+    /// A managed client has no connection.
+    Detached(u64, managed::Detached),
+    /// It has this one, and has handled our stanzas up to this number.
+    Attached(u64, SocketId, u32),
+    /// Its time was over.
+    Ended(managed::Ended),
+    /// Those that ended long before then are not known any more.
+    EndedForgotten(Timestamp),
     /// A resource has sent a presence: it is available with this priority, or `None`: unavailable.
     Presence(u64, Option<(Stanza, i8)>),
     /// A resource has asked for the roster.
@@ -162,16 +208,21 @@ impl Machine for Session {
             requests,
             offline,
             sid_last: 0,
+            ended: vec![],
+            shares: 0,
             under_way,
         }
     }
 
     fn handle(&mut self, input: Input, env: &Env<'_>, out: &mut Out<Self>) {
         let first = out.effects.len();
+        self.under_way.share = None;
         match input {
             Input::Bind { socket, resource, anonymous } => self.bind(socket, resource, anonymous, env, out),
             Input::Client { sid, stanza } => self.client(sid, stanza, env, out),
-            Input::Closed { sid } => self.close(sid, env, out),
+            Input::Word { sid, socket, word } => self.word(sid, socket, word, env, out),
+            Input::Resume { socket, id, h } => self.resume(socket, &id, h, env, out),
+            Input::Closed { socket, resumable } => self.closed(socket, resumable, env, out),
             Input::Stanza(stanza) => self.receive(stanza, env, out),
             Input::NodeLost(node) => self.node_lost(node, env, out),
             Input::AccountsLost(lost) => self.contacts_lost(&lost, env, out),
@@ -187,7 +238,17 @@ impl Machine for Session {
     }
 
     fn is_idle(&self) -> bool {
-        self.resources.is_empty() && self.under_way.questions == 0
+        self.resources.is_empty() && self.ended.is_empty() && self.under_way.questions == 0
+    }
+
+    fn alarm(&self) -> Option<Timestamp> {
+        self.next_alarm()
+    }
+
+    fn ring(&mut self, env: &Env<'_>, out: &mut Out<Self>) {
+        let first = out.effects.len();
+        self.expire_all(env, out);
+        self.settle(first, env, out);
     }
 }
 

@@ -53,7 +53,11 @@ impl Session {
             return out.refuse(&stanza, Condition::ServiceUnavailable);
         }
         let original = stanza.clone();
-        stanza.push(&delay(self.address.domain().as_str(), env.now));
+        let domain = self.address.domain();
+        // One that comes from a client which is gone says already when it was sent.
+        if !says_delay(&stanza, domain.as_str()) {
+            stanza.push(&delay(domain.as_str(), env.now, Some("Offline Storage")));
+        }
         let id = (env.now.0 * 1_000).max(self.offline.id_last + 1);
         self.commit(Change::Kept(id), out);
         let write = Write::Append(self.offline_key(), id, stanza.to_xml());
@@ -65,9 +69,11 @@ impl Session {
             if readers.is_empty() {
                 out.refuse(&original, condition(&error));
             }
-            for sid in readers {
-                session.deliver(sid, original.clone(), env, out);
-            }
+            session.together(out, |session, out| {
+                for sid in readers {
+                    session.deliver(sid, original.clone(), env, out);
+                }
+            });
         });
     }
 
@@ -98,9 +104,11 @@ impl Session {
             session.commit(Change::Taken(messages.len() as u64, last), out);
             for (_, text) in &messages {
                 let Ok(message) = Stanza::parse(text) else { continue };
-                for sid in &readers {
-                    session.deliver(*sid, message.clone(), env, out);
-                }
+                session.together(out, |session, out| {
+                    for sid in &readers {
+                        session.deliver(*sid, message.clone(), env, out);
+                    }
+                });
             }
             // If this fails they may be heard again after the machine was put away: better twice than never.
             out.store(vec![Write::Trim(session.offline_key(), last)], |_, _, _, _| {});
@@ -121,8 +129,13 @@ impl Session {
     }
 }
 
-/// XEP-0203 §2: the server's name and the time.
-fn delay(domain: &str, now: Timestamp) -> Element {
-    let text = "Offline Storage";
-    el("delay", ns::DELAY).with("from", domain).with("stamp", datetime::stamp(now)).text_of(text)
+/// XEP-0203 §2: the server's name, the time, and why.
+pub(super) fn delay(domain: &str, at: Timestamp, why: Option<&str>) -> Element {
+    let delay = el("delay", ns::DELAY).with("from", domain).with("stamp", datetime::stamp(at));
+    delay.text_of(why.unwrap_or_default())
+}
+
+fn says_delay(stanza: &Stanza, domain: &str) -> bool {
+    let is_ours = |child: &Element| child.is("delay", ns::DELAY) && child.attr("from") == Some(domain);
+    stanza.facts.contains(Facts::DELAY) && stanza.children().iter().any(is_ours)
 }

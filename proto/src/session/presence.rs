@@ -84,7 +84,10 @@ impl Session {
             let unavailable = Stanza::presence(PresenceType::Unavailable).with_from(resource.jid.clone());
             self.leave(sid, &unavailable, false, env, out);
         }
+        let managed = self.resource(sid).and_then(|resource| resource.managed.as_ref());
+        let unacked = managed.map(|managed| managed.queue.iter().cloned().collect()).unwrap_or_default();
         self.commit(Change::Unbound(sid), out);
+        self.send_on(unacked, env, out);
     }
 
     /// Whether this address hears the account's broadcasts anyway.

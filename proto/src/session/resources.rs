@@ -3,8 +3,8 @@
 use jid::{FullJid, Jid};
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Session};
-use crate::machine::{Effect, Env, Machine, Out, SocketId, ToSocket};
+use super::{Change, Managed, Session};
+use crate::machine::{Env, Machine, Out, SocketId, ToSocket};
 use crate::stanza::{Condition, Stanza, StanzaError};
 use crate::store::{Key, Query, Reply, collection};
 use crate::stream::error::{StreamCondition, StreamError};
@@ -28,6 +28,8 @@ pub struct Resource {
     pub carbons: bool,
     /// Who got directed presence from it (RFC 6121 §4.6).
     pub directed: Vec<Jid>,
+    /// Set if its stream is managed (XEP-0198).
+    pub managed: Option<Box<Managed>>,
 }
 
 impl Resource {
@@ -81,6 +83,10 @@ impl Session {
         env: &Env<'_>,
         out: &mut Out<Self>,
     ) {
+        let is_new = |name: &str| self.resource_named(name).is_none();
+        if self.resources.len() >= env.options.limits.resources_max && wish.as_deref().is_none_or(is_new) {
+            self.make_room(env, out);
+        }
         if self.exists || anonymous {
             return match self.choose(wish.as_deref(), env) {
                 Ok(jid) => self.bound(jid, socket, anonymous, env, out),
@@ -133,27 +139,22 @@ impl Session {
             interested: false,
             carbons: false,
             directed: vec![],
+            managed: None,
         };
         self.commit(Change::Bound(resource, anonymous), out);
-        out.effects.push(Effect::Socket(socket, ToSocket::Bound { sid, jid }));
+        out.socket(socket, ToSocket::Bound { sid, jid });
     }
 
     /// Ends one stream and frees its resource.
     pub(super) fn end(&mut self, sid: u64, why: StreamCondition, env: &Env<'_>, out: &mut Out<Self>) {
         let Some(resource) = self.resource(sid) else { return };
-        out.effects.push(Effect::Socket(resource.socket, ToSocket::End(StreamError::from(why))));
-        self.close(sid, env, out);
-    }
-
-    /// Every socket of that node is gone.
-    pub(super) fn node_lost(&mut self, node: u64, env: &Env<'_>, out: &mut Out<Self>) {
-        let lost = self.resources.iter().filter(|resource| resource.socket.node == node);
-        for sid in lost.map(|resource| resource.sid).collect::<Vec<_>>() {
-            self.close(sid, env, out);
+        if resource.managed.as_ref().is_none_or(|managed| managed.is_attached()) {
+            out.socket(resource.socket, ToSocket::End(StreamError::from(why)));
         }
+        self.close(sid, env, out);
     }
 }
 
 fn refuse(socket: SocketId, error: impl Into<StanzaError>, out: &mut Out<Session>) {
-    out.effects.push(Effect::Socket(socket, ToSocket::Refused(error.into())));
+    out.socket(socket, ToSocket::Refused(error.into()));
 }

@@ -1,6 +1,7 @@
 //! The end of each step: counts the questions that the world has still to answer, and shortens the way home.
 
 use super::Session;
+use super::unacked::Share;
 use crate::machine::{Effect, Env, Out};
 use crate::stanza::Stanza;
 
@@ -11,6 +12,10 @@ pub(super) struct UnderWay {
     pub(super) questions: usize,
     /// Kept messages are being read, to be handed over.
     pub(super) handing_over: bool,
+    /// The message that is being given to several clients.
+    pub(super) share: Option<Share>,
+    /// Sessions for which too much waits; they end with this step.
+    pub(super) overflowing: Vec<u64>,
 }
 
 /// What goes on when the world has answered: [`crate::machine::Then`] or [`crate::machine::Derived`].
@@ -26,6 +31,7 @@ impl PartialEq for UnderWay {
 impl Session {
     /// Looks at the effects of this step, those from `first` on.
     pub(super) fn settle(&mut self, first: usize, env: &Env<'_>, out: &mut Out<Self>) {
+        self.relieve(env, out);
         let is_plain = |effect: &Effect<Self>| match effect {
             Effect::Route(stanza) => self.sid_of_answered(stanza).is_none(),
             Effect::Fanout { .. } | Effect::Socket(..) | Effect::Order(..) => true,
@@ -50,6 +56,7 @@ impl Session {
             };
             out.effects.push(effect);
         }
+        self.relieve(env, out);
     }
 
     /// An answer to one of the account's own clients need not leave the machine; so it stays in order with pushes.

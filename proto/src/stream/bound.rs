@@ -2,10 +2,11 @@
 
 use jid::{FullJid, Jid, ResourcePart};
 
-use super::steps::write_stanza;
+use super::steps::{answer_error, write_stanza};
 use super::{Effect, State, Stream, StreamCondition, StreamError, Who};
 use crate::machine::Env;
 use crate::ns;
+use crate::session::Word;
 use crate::stanza::{Condition, IqType, Kind, Stanza, StanzaError};
 use crate::xml::{Build, el};
 
@@ -27,7 +28,7 @@ impl Stream {
                 Ok(State::Binding(who, stanza))
             }
             Err(error) => {
-                self.answer_error(&stanza, None, error, out);
+                answer_error(&stanza, error, out);
                 Ok(State::Unbound(who))
             }
         }
@@ -55,17 +56,19 @@ impl Stream {
         let is_answer = matches!(stanza.kind, Kind::Iq(IqType::Result | IqType::Error));
         if is_answer && stanza.id.is_some() && stanza.id.as_deref() == self.idle.asked.as_deref() {
             self.idle.asked = None;
+            self.answer(None, &jid, out);
         } else if is_bind(&stanza) {
             // One resource for each stream (RFC 6120 §7.6.2.2).
-            self.answer_error(&stanza, Some(&jid), Condition::NotAllowed.into(), out);
+            self.answer(stanza.error(Condition::NotAllowed), &jid, out);
         } else if is_session(&stanza) {
-            let mut answer = stanza.result(None);
-            answer.to = Some(jid.clone().into());
-            write_stanza(out, &answer);
+            self.answer(Some(stanza.result(None)), &jid, out);
         } else {
             // RFC 6120 §8.1.5.
             stanza.lang = stanza.lang.or_else(|| self.lang.clone());
-            out.push(Effect::Stanza(stanza));
+            out.push(match self.count() {
+                Some(number) => Effect::Word(Word::Stanza(number, stanza)),
+                None => Effect::Stanza(stanza),
+            });
         }
         Ok(State::Open(who, jid))
     }
@@ -80,6 +83,10 @@ impl Stream {
         let State::Open(who, jid) = state else { return Ok(state) };
         if self.idle.silent {
             return Err(StreamError::because(StreamCondition::ConnectionTimeout, "no answer to a ping"));
+        }
+        if self.ask(out) {
+            self.idle.silent = true;
+            return Ok(State::Open(who, jid));
         }
         let id = format!("idle-{}", self.chance.draw(env));
         let mut ping = Stanza::iq(IqType::Get, &id, Some(&el("ping", ns::PING))).with_to(jid.clone());

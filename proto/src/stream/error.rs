@@ -13,6 +13,8 @@ pub struct StreamError {
     pub text: Option<String>,
     /// What the condition's element holds: the address of `see-other-host` (RFC 6120 §4.9.3.19).
     pub address: Option<String>,
+    /// The client acknowledged the first number where the second was the last sent (XEP-0198 §6).
+    pub handled_too_high: Option<(u32, u32)>,
 }
 
 impl std::fmt::Display for StreamError {
@@ -74,19 +76,25 @@ conditions! {
 
 impl From<StreamCondition> for StreamError {
     fn from(condition: StreamCondition) -> Self {
-        Self { condition, text: None, address: None }
+        Self { condition, text: None, address: None, handled_too_high: None }
     }
 }
 
 impl StreamError {
     /// With a word for people.
     pub fn because(condition: StreamCondition, text: impl Into<String>) -> Self {
-        Self { condition, text: Some(text.into()), address: None }
+        Self { text: Some(text.into()), ..Self::from(condition) }
     }
 
     /// Sends the client to another address, `host` or `host:port` (RFC 6120 §4.9.3.19).
     pub fn see_other_host(address: impl Into<String>) -> Self {
-        Self { condition: StreamCondition::SeeOtherHost, text: None, address: Some(address.into()) }
+        Self { address: Some(address.into()), ..Self::from(StreamCondition::SeeOtherHost) }
+    }
+
+    /// The client has acknowledged what it was not sent (XEP-0198 §6).
+    pub fn handled_too_high(h: u32, sent: u32) -> Self {
+        let text = format!("you acknowledged {h} stanzas, but only {sent} were sent so far");
+        Self { handled_too_high: Some((h, sent)), ..Self::because(StreamCondition::UndefinedCondition, text) }
     }
 
     /// Appends `<stream:error/>`, for a stream that declared the prefix `stream`.
@@ -112,6 +120,13 @@ impl StreamError {
             out.push(b'>');
             writer::text(text, out);
             out.extend_from_slice(b"</text>");
+        }
+        if let Some((h, sent)) = self.handled_too_high {
+            out.extend_from_slice(b"<handled-count-too-high");
+            writer::attribute("xmlns", ns::SM, out);
+            writer::attribute("h", &h.to_string(), out);
+            writer::attribute("send-count", &sent.to_string(), out);
+            out.extend_from_slice(b"/>");
         }
         out.extend_from_slice(b"</stream:error>");
     }

@@ -8,6 +8,7 @@ pub mod error;
 mod features;
 mod header;
 mod login;
+mod management;
 mod register;
 mod steps;
 #[cfg(test)]
@@ -17,9 +18,10 @@ use jid::{BareJid, FullJid};
 
 pub use error::{StreamCondition, StreamError};
 
-use crate::machine::Env;
+use crate::machine::{Env, Resumption};
 use crate::sasl::{Credentials, Derivation, Derived, Exchange, Hash};
-use crate::stanza::{Stanza, StanzaError};
+use crate::session::Word;
+use crate::stanza::{Condition, Stanza, StanzaError};
 use crate::store::StoreError;
 use crate::xml::reader::Reader;
 
@@ -63,6 +65,21 @@ pub enum Input<'a> {
     Refused(StanzaError),
     /// The answer to [`Effect::Register`].
     Registered(Result<(), StanzaError>),
+    /// The answer to [`Word::Enable`]: the stream is managed, and can be resumed by this id for so many seconds.
+    Enabled {
+        /// The id, if it can be resumed.
+        id: Option<String>,
+        /// The seconds.
+        max: u32,
+    },
+    /// The answer to [`Word::Enable`]: it is not.
+    NotEnabled(Condition),
+    /// The answer to [`Effect::Resume`]: it goes on.
+    Resumed(Resumption),
+    /// The answer to [`Effect::Resume`]: it does not. So many of the client's stanzas were handled, if that is known.
+    NotResumed(Option<u32>),
+    /// The answer to [`Word::AckRequested`]: so many of the client's stanzas were handled.
+    Ack(u32),
     /// Time passed.
     Timeout(Timeout),
     /// The server ends the stream.
@@ -79,6 +96,8 @@ pub enum Timeout {
     /// `idle_seconds_max` since the last byte came. The first asks the client whether it is there; the second without a
     /// byte between them ends the stream.
     Idle,
+    /// A while since a numbered stanza was written, and [`Stream::has_unasked`].
+    Ack,
 }
 
 /// What the world must do, in order.
@@ -113,8 +132,20 @@ pub enum Effect {
         /// Whether the account lives only as long as this stream.
         anonymous: bool,
     },
+    /// Go on with a managed session and say [`Input::Resumed`] or [`Input::NotResumed`] (XEP-0198 §5).
+    Resume {
+        /// Whose.
+        account: BareJid,
+        /// As [`Input::Enabled`] named it.
+        id: String,
+        /// The client has handled our stanzas up to this number.
+        h: u32,
+    },
     /// A bound client's stanza: `from` is checked and removed, `to` as sent.
     Stanza(Stanza),
+    /// What a client says that is managed, or wants to be: its session must hear it in this order. Stanzas as in
+    /// [`Effect::Stanza`].
+    Word(Word),
     /// The stream is over: write what is left, end TLS and the connection.
     Close(Ending),
 }
@@ -128,6 +159,25 @@ pub enum Ending {
     Lost,
     /// One side did what the other could not bear.
     Failed(StreamError),
+}
+
+impl Ending {
+    /// Whether a managed client may resume. Not if it closed the stream, or broke the rules (XEP-0198 §7).
+    pub fn is_resumable(&self) -> bool {
+        match self {
+            Self::Closed => false,
+            Self::Lost => true,
+            Self::Failed(error) => matches!(
+                error.condition,
+                StreamCondition::ConnectionTimeout
+                    | StreamCondition::InternalServerError
+                    | StreamCondition::Reset
+                    | StreamCondition::ResourceConstraint
+                    | StreamCondition::SeeOtherHost
+                    | StreamCondition::SystemShutdown
+            ),
+        }
+    }
 }
 
 /// One client's stream.
@@ -151,6 +201,8 @@ pub struct Stream {
     /// Failed log-ins.
     failures: u32,
     idle: Idle,
+    /// Set once it is managed.
+    numbers: Option<Box<management::Numbers>>,
 }
 
 /// Where the stream stands. Each step consumes it, so nothing is half-done after an error.
@@ -176,8 +228,12 @@ enum State {
     Unbound(Who),
     /// Its account must agree, which answers this IQ.
     Binding(Who, Stanza),
+    /// Its account must agree that it goes on with the session of this id.
+    Resuming(Who, String),
     /// It talks.
     Open(Who, FullJid),
+    /// Its account must agree that its stream is managed.
+    Enabling(Who, FullJid),
     /// Nothing comes of it any more.
     Closed,
 }
@@ -231,6 +287,7 @@ impl Stream {
             lang: None,
             failures: 0,
             idle: Idle::default(),
+            numbers: None,
         }
     }
 
@@ -239,7 +296,13 @@ impl Stream {
     pub fn wants_bytes(&self) -> bool {
         !matches!(
             self.state,
-            State::Securing | State::Asking(_) | State::Registering(_) | State::Binding(..) | State::Closed
+            State::Securing
+                | State::Asking(_)
+                | State::Registering(_)
+                | State::Binding(..)
+                | State::Resuming(..)
+                | State::Enabling(..)
+                | State::Closed
         )
     }
 
@@ -256,7 +319,7 @@ impl Stream {
     /// What is bound.
     pub fn jid(&self) -> Option<&FullJid> {
         match &self.state {
-            State::Open(_, jid) => Some(jid),
+            State::Open(_, jid) | State::Enabling(_, jid) => Some(jid),
             _ => None,
         }
     }

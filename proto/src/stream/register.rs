@@ -3,7 +3,7 @@
 use jid::BareJid;
 use minidom::Element;
 
-use super::steps::write_stanza;
+use super::steps::{answer_error, write_stanza};
 use super::{Effect, State, Stream, StreamCondition, StreamError};
 use crate::features::register::{check, value};
 use crate::form::Form;
@@ -47,7 +47,7 @@ impl Stream {
                     Ok(State::Registering(without_content(iq)))
                 }
                 Err(error) => {
-                    self.answer_error(&without_content(iq), None, error, out);
+                    answer_error(&without_content(iq), error, out);
                     Ok(state)
                 }
             },
@@ -64,7 +64,7 @@ impl Stream {
     ) -> State {
         match made {
             Ok(()) => write_stanza(out, &iq.result(None)),
-            Err(error) => self.answer_error(iq, None, error, out),
+            Err(error) => answer_error(iq, error, out),
         }
         State::LogIn
     }

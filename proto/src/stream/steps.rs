@@ -1,6 +1,5 @@
 //! The steps of a stream: which input means what where it stands.
 
-use jid::FullJid;
 use minidom::Element;
 
 use super::{Channel, Effect, Ending, Input, State, Stream, StreamCondition, StreamError, Timeout};
@@ -26,7 +25,7 @@ impl Stream {
             // Clear text must not follow <proceed/>.
             (State::Securing, Input::End(error)) => return out.push(Effect::Close(Ending::Failed(error))),
             (_, Input::End(error)) => Err(error),
-            (state @ State::Open(..), Input::Timeout(Timeout::Login)) => Ok(state),
+            (state @ (State::Open(..) | State::Enabling(..)), Input::Timeout(Timeout::Login)) => Ok(state),
             (_, Input::Timeout(Timeout::Login)) => {
                 Err(StreamError::because(StreamCondition::ConnectionTimeout, "no log-in for too long"))
             }
@@ -47,9 +46,18 @@ impl Stream {
             (State::Registering(iq), Input::Registered(made)) => Ok(self.registered(&iq, made, out)),
             (State::Binding(who, iq), Input::Bound(jid)) => Ok(self.bound(who, &iq, jid, out)),
             (State::Binding(who, iq), Input::Refused(error)) => {
-                self.answer_error(&iq, None, error, out);
+                answer_error(&iq, error, out);
                 Ok(State::Unbound(who))
             }
+            (
+                state,
+                input @ (Input::Enabled { .. }
+                | Input::NotEnabled(_)
+                | Input::Resumed(_)
+                | Input::NotResumed(_)
+                | Input::Ack(_)
+                | Input::Timeout(Timeout::Ack)),
+            ) => Ok(self.managed(state, input, out)),
             // An answer that comes too late, as after an abort.
             (
                 state,
@@ -126,12 +134,12 @@ impl Stream {
             (State::Open(who, jid), Event::Stanza(stanza)) => self.stanza(who, jid, stanza, out),
             (State::Open(who, jid), Event::Bad(stanza, error)) => {
                 super::bound::check_from(&who, &jid, &stanza)?;
-                self.answer_error(&stanza, Some(&jid), error, out);
+                self.answer(stanza.error(error), &jid, out);
                 Ok(State::Open(who, jid))
             }
             (State::Unbound(who), Event::Stanza(stanza)) => self.unbound(who, stanza, out),
             (State::Unbound(who), Event::Bad(stanza, error)) if super::bound::is_bind(&stanza) => {
-                self.answer_error(&stanza, None, error, out);
+                answer_error(&stanza, error, out);
                 Ok(State::Unbound(who))
             }
             (state @ State::LogIn, Event::Stanza(stanza)) => self.stranger(state, stanza, env, out),
@@ -169,6 +177,7 @@ impl Stream {
             (state @ (State::Clear | State::LogIn | State::Responding(_)), _, ns::SASL) => {
                 self.sasl(state, element, env, out)
             }
+            (state, _, ns::SM) => self.manage(state, element, out),
             _ => Err(StreamCondition::UnsupportedStanzaType.into()),
         }
     }
@@ -192,19 +201,13 @@ impl Stream {
         self.state = State::Closed;
         (self.pending, self.reader) = (Vec::new(), None);
     }
+}
 
-    /// Writes the error that answers a stanza, if it may be answered.
-    pub(super) fn answer_error(
-        &self,
-        stanza: &Stanza,
-        jid: Option<&FullJid>,
-        error: StanzaError,
-        out: &mut Vec<Effect>,
-    ) {
-        if let Some(mut answer) = stanza.error(error) {
-            answer.to = jid.cloned().map(Into::into);
-            write_stanza(out, &answer);
-        }
+/// Writes the error that answers a stanza of a client without a resource, if it may be answered.
+pub(super) fn answer_error(stanza: &Stanza, error: StanzaError, out: &mut Vec<Effect>) {
+    if let Some(mut answer) = stanza.error(error) {
+        answer.to = None;
+        write_stanza(out, &answer);
     }
 }
 

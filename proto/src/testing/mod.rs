@@ -4,6 +4,7 @@
 //! a second copy of the machine too, which must stay equal.
 
 mod copies;
+mod managed;
 mod store;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -11,9 +12,10 @@ use std::collections::{BTreeMap, VecDeque};
 use jid::{BareJid, FullJid, Jid};
 
 use self::copies::Copies;
+pub use self::managed::Counted;
 pub use self::store::MemoryStore;
 use crate::feature::Features;
-use crate::machine::{Derived, Effect, Env, Machine, Out, SocketId, Then, Timestamp, ToSocket};
+use crate::machine::{Derived, Effect, Env, Machine, Out, Resumption, SocketId, Then, Timestamp, ToSocket};
 use crate::options::{Domain, Limits, Options};
 use crate::room::{self, Room};
 use crate::session::{self, LostAccounts, Order, Session};
@@ -50,7 +52,9 @@ pub struct World {
 struct Socket {
     address: Option<BareJid>,
     bound: Option<(u64, FullJid)>,
-    heard: Vec<Stanza>,
+    told: Vec<ToSocket>,
+    counted: Option<Counted>,
+    resumed: Option<Result<Resumption, Option<u32>>>,
     ended: Option<StreamError>,
     refused: Option<StanzaError>,
 }
@@ -59,6 +63,7 @@ struct Socket {
 enum Event {
     Session(BareJid, session::Input),
     Room(BareJid, room::Input),
+    SessionAlarm(BareJid),
     SessionThen(BareJid, Then<Session>, Result<Reply, StoreError>),
     RoomThen(BareJid, Then<Room>, Result<Reply, StoreError>),
     SessionDerived(BareJid, Derived<Session>, Box<str>),
@@ -154,17 +159,28 @@ impl World {
 
     /// The same, read already.
     pub fn says_stanza(&mut self, client: Client, stanza: Stanza) {
-        let socket = &self.sockets[client.0];
+        let socket = &mut self.sockets[client.0];
         let (Some(account), Some((sid, _))) = (socket.address.clone(), &socket.bound) else {
             panic!("{client:?} is not bound");
         };
+        if let Some(counted) = &mut socket.counted {
+            counted.said = counted.said.wrapping_add(1);
+            let word = session::Word::Stanza(counted.said, stanza);
+            return self.word(client, word);
+        }
         let input = session::Input::Client { sid: *sid, stanza };
         self.happens(Event::Session(account, input));
     }
 
     /// What the client has heard since it was last asked.
     pub fn hears(&mut self, client: Client) -> Vec<Stanza> {
-        std::mem::take(&mut self.sockets[client.0].heard)
+        let is_stanza = |told: &mut ToSocket| matches!(told, ToSocket::Stanza(_) | ToSocket::Counted(..));
+        let heard = self.sockets[client.0].told.extract_if(.., is_stanza);
+        let stanza = |told| match told {
+            ToSocket::Stanza(stanza) | ToSocket::Counted(_, stanza) => Some(stanza),
+            _ => None,
+        };
+        heard.filter_map(stanza).collect()
     }
 
     /// The same as text.
@@ -179,9 +195,19 @@ impl World {
 
     /// The client's connection breaks.
     pub fn leaves(&mut self, client: Client) {
+        self.close(client, true);
+    }
+
+    /// The client closes its stream in order.
+    pub fn closes(&mut self, client: Client) {
+        self.close(client, false);
+    }
+
+    fn close(&mut self, client: Client, resumable: bool) {
         let socket = &mut self.sockets[client.0];
-        if let (Some(account), Some((sid, _))) = (socket.address.clone(), socket.bound.take()) {
-            self.happens(Event::Session(account, session::Input::Closed { sid }));
+        if let (Some(account), Some(_)) = (socket.address.clone(), socket.bound.take()) {
+            let input = session::Input::Closed { socket: client.socket(), resumable };
+            self.happens(Event::Session(account, input));
         }
     }
 
@@ -272,6 +298,9 @@ impl World {
         match event {
             Event::Session(address, input) => {
                 self.session_step(address, |machine, env, out| machine.handle(input, env, out));
+            }
+            Event::SessionAlarm(address) => {
+                self.session_step(address, |machine, env, out| machine.ring(env, out));
             }
             Event::SessionThen(address, then, answer) => {
                 self.session_step(address, |machine, env, out| then(machine, answer, env, out));
@@ -379,13 +408,14 @@ impl World {
 
     fn tell(&mut self, socket: SocketId, what: ToSocket) {
         let socket = &mut self.sockets[usize::try_from(socket.number).expect("the world's own number")];
-        match what {
-            ToSocket::Stanza(stanza) => socket.heard.push(stanza),
-            ToSocket::Bound { sid, jid } => socket.bound = Some((sid, jid)),
-            ToSocket::Refused(error) => socket.refused = Some(error),
-            ToSocket::End(error) => socket.ended = Some(error),
-            ToSocket::Handled(_) => {}
+        socket.count(&what);
+        match &what {
+            ToSocket::Bound { sid, jid } => socket.bound = Some((*sid, jid.clone())),
+            ToSocket::Refused(error) => socket.refused = Some(error.clone()),
+            ToSocket::End(error) | ToSocket::Interrupt(error) => socket.ended = Some(error.clone()),
+            _ => {}
         }
+        socket.told.push(what);
     }
 }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use muster_proto::feature::Features;
-use muster_proto::machine::Env;
+use muster_proto::machine::{Env, ToSocket};
 use muster_proto::options::{Domain, Limits, Options};
 use muster_proto::sasl::Credentials;
 use muster_proto::stanza::Condition;
@@ -169,11 +169,23 @@ impl Machines {
                 self.answer_for_others();
                 self.settle();
             }
-            Effect::Close(_) => {
+            Effect::Resume { account, id, h } => {
+                self.lines[number].client = Some(self.world.resumes(account.as_str(), &id, h));
+                self.settle();
+            }
+            Effect::Word(word) => {
+                let Some(client) = self.lines[number].client else { return };
+                self.world.word(client, word);
+                self.answer_for_others();
+                self.settle();
+            }
+            Effect::Close(ending) => {
                 let line = &mut self.lines[number];
                 line.closed = true;
-                if let Some(client) = line.client.take() {
-                    self.world.leaves(client);
+                match line.client.take() {
+                    Some(client) if ending.is_resumable() => self.world.leaves(client),
+                    Some(client) => self.world.closes(client),
+                    None => {}
                 }
             }
         }
@@ -188,12 +200,33 @@ impl Machines {
         }
     }
 
+    fn told(&mut self, number: usize, told: ToSocket) {
+        match told {
+            ToSocket::Stanza(stanza) => stanza.write(&mut self.lines[number].unread),
+            ToSocket::Counted(count, stanza) => {
+                let Line { stream, unread, .. } = &mut self.lines[number];
+                assert!(stream.write_counted(count, &stanza, unread), "nothing is lost in memory");
+            }
+            ToSocket::Enabled { id, max } => self.feed(number, Input::Enabled { id, max }),
+            ToSocket::NotEnabled(condition) => self.feed(number, Input::NotEnabled(condition)),
+            ToSocket::Resumed(how) => self.feed(number, Input::Resumed(*how)),
+            ToSocket::NotResumed(h) => {
+                self.lines[number].client = None;
+                self.feed(number, Input::NotResumed(h));
+            }
+            ToSocket::Ack(h) => self.feed(number, Input::Ack(h)),
+            // Seen where they are asked for, and below.
+            ToSocket::Bound { .. } | ToSocket::Refused(_) | ToSocket::Handled(_) => {}
+            ToSocket::End(_) | ToSocket::Interrupt(_) => {}
+        }
+    }
+
     /// Hands everybody what they were told.
     fn settle(&mut self) {
         for number in 0..self.lines.len() {
             let Some(client) = self.lines[number].client else { continue };
-            for stanza in self.world.hears(client) {
-                stanza.write(&mut self.lines[number].unread);
+            while let Some(told) = self.world.takes_next(client) {
+                self.told(number, told);
             }
             if let Some(error) = self.world.ended(client)
                 && !std::mem::replace(&mut self.lines[number].ended, true)

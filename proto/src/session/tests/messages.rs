@@ -15,6 +15,7 @@ fn resource(sid: u64, name: &str, priority: Option<i8>) -> Resource {
         interested: false,
         carbons: false,
         directed: vec![],
+        managed: None,
     }
 }
 

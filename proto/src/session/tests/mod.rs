@@ -1,6 +1,7 @@
 //! Scenes: accounts talk in a tiny world, which also checks that the changes alone lead to the same state.
 
 mod binding;
+mod managed;
 mod messages;
 mod offline;
 mod presence;

@@ -2,6 +2,7 @@
 
 mod garbage;
 mod login;
+mod managed;
 mod open;
 mod opening;
 

@@ -124,7 +124,6 @@ fn what_is_no_stanza_ends_the_stream() {
     for element in [
         "<talk/>",
         "<message xmlns='jabber:server'/>",
-        "<enable xmlns='urn:xmpp:sm:3'/>",
         "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'/>",
     ] {
         let mut scene = Scene::bound();

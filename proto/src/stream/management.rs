@@ -1,0 +1,215 @@
+//! Stream management (XEP-0198): its elements, and the numbers of this connection. What outlives the connection is at the
+//! session.
+
+use jid::FullJid;
+use minidom::Element;
+
+use super::steps::{write, write_element};
+use super::{Effect, Input, State, Stream, StreamCondition, StreamError, Who};
+use crate::machine::Resumption;
+use crate::ns;
+use crate::session::Word;
+use crate::stanza::{Condition, Stanza};
+use crate::xml::{Build, el};
+
+/// The client is asked for an acknowledgement after so many stanzas.
+const ASK_EVERY: u32 = 16;
+const ASK: &[u8] = b"<r xmlns='urn:xmpp:sm:3'/>";
+
+/// The numbers of a managed stream, modulo 2^32.
+#[derive(Debug, Default)]
+pub(super) struct Numbers {
+    /// Of the last stanza that came.
+    heard: u32,
+    /// Of the last stanza that was written.
+    wrote: u32,
+    /// So many were written since the client was last asked.
+    unasked: u32,
+}
+
+impl Stream {
+    /// The client sent an element of stream management.
+    pub(super) fn manage(
+        &mut self,
+        state: State,
+        element: &Element,
+        out: &mut Vec<Effect>,
+    ) -> Result<State, StreamError> {
+        match (state, element.name(), &self.numbers) {
+            (State::Open(who, jid), "enable", None) => match enable(element) {
+                Some(word) => {
+                    out.push(Effect::Word(word));
+                    Ok(State::Enabling(who, jid))
+                }
+                None => Ok(refuse(State::Open(who, jid), Condition::BadRequest, out)),
+            },
+            // §3: at most one attempt.
+            (State::Open(..), "enable", Some(_)) => {
+                write_failed(None, Condition::UnexpectedRequest, out);
+                let why = "stream management is enabled already";
+                Err(StreamError::because(StreamCondition::PolicyViolation, why))
+            }
+            (State::Unbound(who), "resume", _) => Ok(resume(who, element, out)),
+            (state @ State::Open(..), "r", Some(numbers)) => {
+                out.push(Effect::Word(Word::AckRequested(numbers.heard)));
+                Ok(state)
+            }
+            (state @ State::Open(..), "a", Some(_)) => match h(element) {
+                Some(h) => {
+                    out.push(Effect::Word(Word::Acked(h)));
+                    Ok(state)
+                }
+                None => Ok(refuse(state, Condition::BadRequest, out)),
+            },
+            // §3: before log-in, before bind; acknowledgements of what is not counted; to resume with a resource.
+            (state, "enable" | "resume" | "a" | "r", _) => {
+                Ok(refuse(state, Condition::UnexpectedRequest, out))
+            }
+            _ => Err(StreamCondition::UnsupportedStanzaType.into()),
+        }
+    }
+
+    /// The session has answered, or time has passed.
+    pub(super) fn managed(&mut self, state: State, input: Input<'_>, out: &mut Vec<Effect>) -> State {
+        match (state, input) {
+            (State::Enabling(who, jid), Input::Enabled { id, max }) => self.enabled(who, jid, id, max, out),
+            (State::Enabling(who, jid), Input::NotEnabled(condition)) => {
+                refuse(State::Open(who, jid), condition, out)
+            }
+            (State::Resuming(who, id), Input::Resumed(how)) => self.resumed(who, id, how, out),
+            (State::Resuming(who, _), Input::NotResumed(h)) => {
+                // §5: the client may bind a resource now.
+                write_failed(h, Condition::ItemNotFound, out);
+                State::Unbound(who)
+            }
+            (state, Input::Ack(h)) => {
+                write_element(out, &el("a", ns::SM).with("h", h.to_string()));
+                state
+            }
+            (state, Input::Timeout(_)) if self.has_unasked() => {
+                self.ask(out);
+                state
+            }
+            // Too late.
+            (state, _) => state,
+        }
+    }
+
+    /// The session counts from now on, and so does the stream.
+    fn enabled(
+        &mut self,
+        who: Who,
+        jid: FullJid,
+        id: Option<String>,
+        max: u32,
+        out: &mut Vec<Effect>,
+    ) -> State {
+        let resume = id.is_some().then_some("true");
+        let max = id.is_some().then(|| max.to_string());
+        let enabled = el("enabled", ns::SM).with_some("resume", resume).with_some("id", id);
+        write_element(out, &enabled.with_some("max", max));
+        self.numbers = Some(Box::default());
+        State::Open(who, jid)
+    }
+
+    /// The session goes on with this connection.
+    fn resumed(&mut self, who: Who, previd: String, how: Resumption, out: &mut Vec<Effect>) -> State {
+        let Resumption { jid, heard, sent, .. } = how;
+        let resumed = el("resumed", ns::SM).with("previd", previd).with("h", heard.to_string());
+        write_element(out, &resumed);
+        self.numbers = Some(Box::new(Numbers { heard, wrote: sent, unasked: 0 }));
+        State::Open(who, jid)
+    }
+
+    /// Whether its session has to count what is said.
+    pub fn is_managed(&self) -> bool {
+        self.numbers.is_some()
+    }
+
+    /// Counts a stanza of the client; its number, if the stream is managed.
+    pub(super) fn count(&mut self) -> Option<u32> {
+        let numbers = self.numbers.as_mut()?;
+        numbers.heard = numbers.heard.wrapping_add(1);
+        Some(numbers.heard)
+    }
+
+    /// The stream itself answers a stanza. What is counted must pass the session, in both directions.
+    pub(super) fn answer(&mut self, answer: Option<Stanza>, jid: &FullJid, out: &mut Vec<Effect>) {
+        let answer = answer.map(|answer| answer.with_to(jid.clone()));
+        match (self.count(), answer) {
+            (Some(number), answer) => out.push(Effect::Word(Word::Answered(number, answer))),
+            (None, Some(answer)) => super::steps::write_stanza(out, &answer),
+            (None, None) => {}
+        }
+    }
+
+    /// Asks a managed client what it has, perhaps only to hear whether it is there; whether it is managed.
+    pub(super) fn ask(&mut self, out: &mut Vec<Effect>) -> bool {
+        let Some(numbers) = &mut self.numbers else { return false };
+        numbers.unasked = 0;
+        write(out, ASK);
+        true
+    }
+
+    /// Writes a numbered stanza of the session, and asks for an acknowledgement now and then. `false` if it does not
+    /// follow the last one: something was lost, and the client must resume.
+    pub fn write_counted(&mut self, number: u32, stanza: &Stanza, bytes: &mut Vec<u8>) -> bool {
+        let Some(numbers) = self.numbers.as_mut().filter(|numbers| number == numbers.wrote.wrapping_add(1))
+        else {
+            return false;
+        };
+        stanza.write(bytes);
+        numbers.wrote = number;
+        numbers.unasked += 1;
+        if numbers.unasked >= ASK_EVERY {
+            numbers.unasked = 0;
+            bytes.extend_from_slice(ASK);
+        }
+        true
+    }
+
+    /// Whether stanzas were written for which no acknowledgement was asked yet; see [`super::Timeout::Ack`].
+    pub fn has_unasked(&self) -> bool {
+        self.numbers.as_ref().is_some_and(|numbers| numbers.unasked > 0)
+    }
+}
+
+fn enable(element: &Element) -> Option<Word> {
+    let resume = match element.attr("resume") {
+        None | Some("false" | "0") => false,
+        Some("true" | "1") => true,
+        Some(_) => return None,
+    };
+    let max = match element.attr("max").map(str::trim) {
+        None => None,
+        Some(max) if !max.is_empty() && max.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some(max.parse().unwrap_or(u32::MAX))
+        }
+        Some(_) => return None,
+    };
+    Some(Word::Enable { resume, max })
+}
+
+fn resume(who: Who, element: &Element, out: &mut Vec<Effect>) -> State {
+    let (Some(previd), Some(h)) = (element.attr("previd"), h(element)) else {
+        return refuse(State::Unbound(who), Condition::BadRequest, out);
+    };
+    let (account, id) = (who.account.clone(), previd.to_owned());
+    out.push(Effect::Resume { account, id: id.clone(), h });
+    State::Resuming(who, id)
+}
+
+fn h(element: &Element) -> Option<u32> {
+    element.attr("h")?.trim().parse().ok()
+}
+
+fn refuse(state: State, condition: Condition, out: &mut Vec<Effect>) -> State {
+    write_failed(None, condition, out);
+    state
+}
+
+/// What the client asked for was not done (§6).
+fn write_failed(h: Option<u32>, condition: Condition, out: &mut Vec<Effect>) {
+    let failed = el("failed", ns::SM).with_some("h", h.map(|h| h.to_string()));
+    write_element(out, &failed.child(el(condition.name(), ns::STANZAS)));
+}

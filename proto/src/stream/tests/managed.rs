@@ -1,0 +1,250 @@
+//! Stream management (XEP-0198): what is written when.
+
+use super::*;
+use crate::machine::Resumption;
+use crate::session::Word;
+use crate::stanza::Condition;
+use crate::testing::stanza;
+
+fn failed(attributes: &str, condition: &str) -> String {
+    format!(
+        "<failed xmlns='urn:xmpp:sm:3'{attributes}><{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>"
+    )
+}
+
+fn word(scene: &mut Scene) -> Word {
+    match scene.next() {
+        Effect::Word(word) => word,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Juliet, managed.
+fn managed() -> Scene {
+    let mut scene = Scene::bound();
+    scene.says("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
+    scene.answers(Input::Enabled { id: Some("some-id".into()), max: 600 });
+    scene.effects.clear();
+    scene
+}
+
+fn resumption() -> Resumption {
+    let jid = "juliet@capulet.lit/balcony".parse().unwrap();
+    Resumption { sid: 1, jid, heard: 7, sent: 3, bytes: 0 }
+}
+
+#[test]
+fn a_client_enables_it_and_what_it_said_meanwhile_comes_after() {
+    let mut scene = Scene::bound();
+    scene.says(
+        "<presence/><enable xmlns='urn:xmpp:sm:3' resume='1' max='60'/><presence/><r xmlns='urn:xmpp:sm:3'/>",
+    );
+    assert!(matches!(scene.next(), Effect::Stanza(_)));
+    assert_eq!(word(&mut scene), Word::Enable { resume: true, max: Some(60) });
+    assert!(scene.effects.is_empty() && !scene.stream.wants_bytes() && scene.stream.is_bound());
+    scene.answers(Input::Enabled { id: Some("some-id".into()), max: 60 });
+    assert_eq!(scene.hears(), "<enabled xmlns='urn:xmpp:sm:3' id='some-id' max='60' resume='true'/>");
+    assert!(matches!(word(&mut scene), Word::Stanza(1, _)));
+    assert_eq!(word(&mut scene), Word::AckRequested(1));
+    scene.answers(Input::Ack(1));
+    assert_eq!(scene.hears(), "<a xmlns='urn:xmpp:sm:3' h='1'/>");
+    scene.says("<a xmlns='urn:xmpp:sm:3' h='4294967295'/>");
+    assert_eq!(word(&mut scene), Word::Acked(u32::MAX));
+}
+
+#[test]
+fn it_may_be_enabled_without_being_resumed() {
+    let mut scene = Scene::bound();
+    scene.says("<enable xmlns='urn:xmpp:sm:3'/>");
+    assert_eq!(word(&mut scene), Word::Enable { resume: false, max: None });
+    scene.answers(Input::Enabled { id: None, max: 0 });
+    assert_eq!(scene.hears(), "<enabled xmlns='urn:xmpp:sm:3'/>");
+    let mut scene = Scene::bound();
+    scene.says("<enable xmlns='urn:xmpp:sm:3'/><presence/>");
+    scene.next();
+    scene.answers(Input::NotEnabled(Condition::ServiceUnavailable));
+    assert_eq!(scene.hears(), failed("", "service-unavailable"));
+    assert!(matches!(scene.next(), Effect::Stanza(_)), "the stream goes on without");
+}
+
+#[test]
+fn out_of_turn_it_fails_and_the_stream_goes_on() {
+    for early in
+        ["<enable xmlns='urn:xmpp:sm:3'/>", "<r xmlns='urn:xmpp:sm:3'/>", "<a xmlns='urn:xmpp:sm:3' h='1'/>"]
+    {
+        let mut scene = Scene::logged_in();
+        scene.says(early);
+        assert_eq!(scene.hears(), failed("", "unexpected-request"), "{early}");
+        scene.says("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
+        assert!(matches!(scene.next(), Effect::Bind { .. }));
+    }
+    for out_of_turn in ["<r xmlns='urn:xmpp:sm:3'/>", "<resume xmlns='urn:xmpp:sm:3' previd='x' h='0'/>"] {
+        let mut scene = Scene::bound();
+        scene.says(out_of_turn);
+        assert_eq!(scene.hears(), failed("", "unexpected-request"), "{out_of_turn}");
+        scene.says("<presence/>");
+        assert!(matches!(scene.next(), Effect::Stanza(_)));
+    }
+    let mut scene = Scene::on(Channel::Plain);
+    scene.says(HEADER);
+    scene.effects.clear();
+    scene.says("<enable xmlns='urn:xmpp:sm:3'/>");
+    assert_eq!(scene.hears(), failed("", "unexpected-request"), "before log-in");
+    scene.says("<resume xmlns='urn:xmpp:sm:3' previd='x' h='0'/>");
+    assert_eq!(scene.hears(), failed("", "unexpected-request"), "before log-in");
+}
+
+#[test]
+fn what_cannot_be_read_fails() {
+    for bad in
+        ["<enable xmlns='urn:xmpp:sm:3' resume='maybe'/>", "<enable xmlns='urn:xmpp:sm:3' max='soon'/>"]
+    {
+        let mut scene = Scene::bound();
+        scene.says(bad);
+        assert_eq!(scene.hears(), failed("", "bad-request"), "{bad}");
+    }
+    for bad in [
+        "<a xmlns='urn:xmpp:sm:3'/>",
+        "<a xmlns='urn:xmpp:sm:3' h='-1'/>",
+        "<a xmlns='urn:xmpp:sm:3' h='4294967296'/>",
+    ] {
+        let mut scene = managed();
+        scene.says(bad);
+        assert_eq!(scene.hears(), failed("", "bad-request"), "{bad}");
+    }
+    let mut scene = Scene::logged_in();
+    scene.says("<resume xmlns='urn:xmpp:sm:3' h='1'/><resume xmlns='urn:xmpp:sm:3' previd='x'/>");
+    assert_eq!(scene.hears(), [failed("", "bad-request"), failed("", "bad-request")].concat());
+    let mut scene = managed();
+    scene.says("<other xmlns='urn:xmpp:sm:3'/>");
+    scene.ends_with(StreamCondition::UnsupportedStanzaType);
+}
+
+#[test]
+fn who_enables_it_twice_is_told_and_sent_away() {
+    let mut scene = managed();
+    scene.says("<enable xmlns='urn:xmpp:sm:3'/>");
+    let heard = scene.hears();
+    assert!(heard.starts_with(&failed("", "unexpected-request")), "{heard}");
+    assert!(matches!(scene.next(), Effect::Close(ending) if !ending.is_resumable()));
+}
+
+#[test]
+fn a_client_resumes_instead_of_binding() {
+    let mut scene = Scene::logged_in();
+    scene.says("<resume xmlns='urn:xmpp:sm:3' previd='some-id' h='3'/><presence/>");
+    match scene.next() {
+        Effect::Resume { account, id, h } => {
+            assert!(is_account(&account, "juliet@capulet.lit"));
+            assert_eq!((id.as_str(), h), ("some-id", 3));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(scene.effects.is_empty() && !scene.stream.wants_bytes());
+    scene.answers(Input::Resumed(resumption()));
+    assert_eq!(scene.hears(), "<resumed xmlns='urn:xmpp:sm:3' h='7' previd='some-id'/>");
+    assert!(matches!(word(&mut scene), Word::Stanza(8, _)));
+    assert!(scene.stream.is_bound() && scene.stream.is_managed());
+    let mut bytes = vec![];
+    assert!(scene.stream.write_counted(4, &stanza("<presence/>"), &mut bytes));
+    assert_eq!(bytes, b"<presence/>");
+}
+
+#[test]
+fn who_cannot_resume_may_bind() {
+    let mut scene = Scene::logged_in();
+    scene.says("<resume xmlns='urn:xmpp:sm:3' previd='some-id' h='3'/>");
+    scene.next();
+    scene.answers(Input::NotResumed(Some(9)));
+    assert_eq!(scene.hears(), failed(" h='9'", "item-not-found"));
+    scene.says("<resume xmlns='urn:xmpp:sm:3' previd='other' h='0'/>");
+    scene.next();
+    scene.answers(Input::NotResumed(None));
+    assert_eq!(scene.hears(), failed("", "item-not-found"));
+    scene.says("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
+    assert!(matches!(scene.next(), Effect::Bind { .. }));
+}
+
+#[test]
+fn a_client_is_asked_every_sixteen_stanzas_and_after_a_while() {
+    let mut scene = managed();
+    let message = stanza("<message to='juliet@capulet.lit'/>");
+    let asks = "<r xmlns='urn:xmpp:sm:3'/>";
+    for number in 1..=33 {
+        let mut bytes = vec![];
+        assert!(scene.stream.write_counted(number, &message, &mut bytes));
+        let text = String::from_utf8(bytes).unwrap();
+        assert_eq!(text.ends_with(asks), number % 16 == 0, "{number}: {text}");
+    }
+    assert!(scene.stream.has_unasked());
+    scene.answers(Input::Timeout(Timeout::Ack));
+    assert_eq!(scene.hears(), asks);
+    scene.answers(Input::Timeout(Timeout::Ack));
+    assert!(scene.effects.is_empty() && !scene.stream.has_unasked());
+    assert!(!scene.stream.write_counted(35, &message, &mut vec![]), "number 34 was lost");
+    assert!(!Scene::bound().stream.write_counted(1, &message, &mut vec![]));
+}
+
+#[test]
+fn a_silent_client_is_asked_for_an_acknowledgement_instead_of_a_pong() {
+    let mut scene = managed();
+    scene.answers(Input::Timeout(Timeout::Idle));
+    assert_eq!(scene.hears(), "<r xmlns='urn:xmpp:sm:3'/>");
+    scene.says("<a xmlns='urn:xmpp:sm:3' h='0'/>");
+    scene.effects.clear();
+    scene.answers(Input::Timeout(Timeout::Idle));
+    scene.hears();
+    scene.answers(Input::Timeout(Timeout::Idle));
+    scene.hears();
+    assert!(matches!(scene.next(), Effect::Close(ending) if ending.is_resumable()), "it may come back");
+}
+
+#[test]
+fn what_the_stream_answers_itself_is_counted_by_the_session() {
+    let mut scene = managed();
+    let session = "<iq type='set' id='s'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>";
+    let bind = "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>";
+    scene.says(&format!("{session}{bind}<message to='@'/><presence/>"));
+    for (number, id) in [(1, Some("s")), (2, Some("b")), (3, None)] {
+        match word(&mut scene) {
+            Word::Answered(said, Some(answer)) => {
+                assert_eq!((said, answer.id.as_deref()), (number, id));
+                assert_eq!(answer.to.unwrap().as_str(), "juliet@capulet.lit/balcony");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(matches!(word(&mut scene), Word::Stanza(4, _)));
+}
+
+#[test]
+fn only_an_end_in_order_or_a_broken_rule_is_an_end_for_ever() {
+    for (error, resumable) in [
+        (StreamCondition::SystemShutdown, true),
+        (StreamCondition::ResourceConstraint, true),
+        (StreamCondition::Conflict, false),
+        (StreamCondition::NotWellFormed, false),
+        (StreamCondition::PolicyViolation, false),
+    ] {
+        assert_eq!(Ending::Failed(error.into()).is_resumable(), resumable, "{error:?}");
+    }
+    assert!(Ending::Lost.is_resumable() && !Ending::Closed.is_resumable());
+    let mut scene = managed();
+    scene.says(
+        "<stream:error><undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>",
+    );
+    scene.hears();
+    assert!(matches!(scene.next(), Effect::Close(Ending::Closed)), "the client has given up");
+}
+
+#[test]
+fn an_acknowledgement_of_too_much_says_how_many_there_were() {
+    let mut scene = managed();
+    scene.answers(Input::End(StreamError::handled_too_high(10, 8)));
+    let heard = scene.hears();
+    assert!(heard.contains("<undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"), "{heard}");
+    assert!(
+        heard.contains("<handled-count-too-high xmlns='urn:xmpp:sm:3' h='10' send-count='8'/>"),
+        "{heard}"
+    );
+}
