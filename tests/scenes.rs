@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a scene that goes otherwise has failed")]
 
+mod cluster;
 mod rfc6120;
 mod rfc6121;
 mod xep;

@@ -139,6 +139,10 @@ impl System {
         if !self.cluster.is_ready() || self.world.epoch() == 0 {
             return Err("not a member of the view, or cut off from most of it");
         }
+        // The table that is acted by may lag behind the view.
+        if self.world.table().owner(Role::Sessions, Slot(0)).is_none() {
+            return Err("no node owns accounts yet");
+        }
         Ok(())
     }
 

@@ -4,4 +4,5 @@ mod binding;
 mod sasl;
 mod stanzas;
 mod streams;
+mod tls;
 mod xml;

@@ -89,6 +89,28 @@ impl Client {
         binding: Option<&str>,
     ) -> Outcome {
         let binding = binding.map(|name| (name, self.channel(name)));
+        self.scram(mechanism, user, password, binding)
+    }
+
+    /// Logs in with SCRAM, bound to a channel that may not be this one.
+    pub fn log_in_bound(
+        &mut self,
+        mechanism: &str,
+        user: &str,
+        password: &str,
+        channel: (&str, Vec<u8>),
+    ) -> Outcome {
+        let user = self.mask.name(user);
+        self.scram(mechanism, &user, password, Some(channel))
+    }
+
+    fn scram(
+        &mut self,
+        mechanism: &str,
+        user: &str,
+        password: &str,
+        binding: Option<(&str, Vec<u8>)>,
+    ) -> Outcome {
         let mut scram = Scram::new(mechanism, user, password, binding);
         self.say_auth(mechanism, Some(&scram.first()));
         let challenge = self.element();
@@ -123,7 +145,11 @@ impl Client {
         outcome(&self.element())
     }
 
-    fn channel(&self, name: &str) -> Vec<u8> {
+    /// The data that binds a log-in to this connection.
+    ///
+    /// # Panics
+    /// There is no TLS.
+    pub fn channel(&self, name: &str) -> Vec<u8> {
         let tls = self.tls().expect("a channel binding needs TLS");
         match name {
             "tls-exporter" => {
@@ -137,8 +163,7 @@ impl Client {
                 let digest = openssl::hash::MessageDigest::sha256();
                 certificate.digest(digest).expect("a hash").to_vec()
             }
-            // What the caller makes up.
-            _ => vec![1; 32],
+            _ => vec![],
         }
     }
 }

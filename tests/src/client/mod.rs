@@ -61,6 +61,18 @@ impl Client {
         }
     }
 
+    /// Whether the server ends the connection in time, whatever it says before.
+    pub fn closes(&mut self, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        loop {
+            match self.pipe.as_mut().map_or(Received::Closed, |pipe| pipe.receive(deadline)) {
+                Received::Bytes(_) => {}
+                Received::Closed => return true,
+                Received::Nothing => return false,
+            }
+        }
+    }
+
     /// The next element.
     ///
     /// # Panics

@@ -72,9 +72,19 @@ impl Stage {
 
     /// A scene on these nodes.
     pub fn on(nodes: &Arc<Nodes>) -> Self {
+        Self::at(nodes, (0..nodes.most()).collect())
+    }
+
+    /// A scene on these nodes, whose players connect only to some of them.
+    pub fn at(nodes: &Arc<Nodes>, doors: Vec<usize>) -> Self {
         static SCENES: AtomicUsize = AtomicUsize::new(0);
         let number = SCENES.fetch_add(1, Ordering::Relaxed);
-        Self::new(Box::new(NodesHouse::new(nodes.clone(), number)), Mask::of(number))
+        Self::new(Box::new(NodesHouse::new(nodes.clone(), doors, number)), Mask::of(number))
+    }
+
+    /// The same scene from other nodes: its accounts are those of the earlier stage.
+    pub fn resume(earlier: &Stage, nodes: &Arc<Nodes>, doors: Vec<usize>) -> Self {
+        Self::new(Box::new(NodesHouse::new(nodes.clone(), doors, 0)), earlier.mask.clone())
     }
 
     /// Says what comes next: the title of a failure.
@@ -85,6 +95,16 @@ impl Stage {
     /// Makes an account.
     pub fn account(&mut self, jid: &str) {
         self.house.account(&self.mask.hide(jid));
+    }
+
+    /// An address as the server knows it.
+    pub fn real(&self, jid: &str) -> String {
+        self.mask.hide(jid)
+    }
+
+    /// A client on a connection of the scene's own making.
+    pub fn client(&self, pipe: Box<dyn Pipe>) -> Client {
+        Client::new(pipe, self.mask.clone())
     }
 
     /// A player logs in (the account is made if needed), binds the resource of the JID, and sends initial presence. What it

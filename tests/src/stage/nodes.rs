@@ -118,11 +118,6 @@ impl Nodes {
         self.nodes.lock().expect("no scene panics here")[number].take().expect("the node runs")
     }
 
-    /// Whether a node runs.
-    pub fn is_running(&self, number: usize) -> bool {
-        self.nodes.lock().expect("no scene panics here")[number].is_some()
-    }
-
     /// Waits until all nodes that run agree that so many are up, and each of them is ready.
     ///
     /// # Panics
@@ -130,15 +125,32 @@ impl Nodes {
     pub fn wait_for(&self, up: usize) {
         self.wait_until(START_TIME_MAX, &format!("{up} nodes are up"), |statuses| {
             let first = statuses[0]["epoch"].as_u64();
-            statuses.iter().all(|status| {
-                status["epoch"].as_u64() == first
-                    && states(status).filter(|state| state == "up").count() == up
-            })
+            statuses.iter().all(|status| status["epoch"].as_u64() == first && Self::count(status, "up") == up)
         });
         let nodes = self.nodes.lock().expect("no scene panics here");
         for node in nodes.iter().flatten() {
             assert!(node.wait_until_ready(START_TIME_MAX), "a member becomes ready");
         }
+    }
+
+    /// Whether all nodes that run agree that so many are up, and no slot is on its way.
+    pub fn are_settled(&self, up: usize) -> bool {
+        let statuses = self.statuses();
+        let is_settled = |status: &serde_json::Value| {
+            status["epoch"] == statuses[0]["epoch"]
+                && Self::count(status, "up") == up
+                && status["slots_arriving"] == 0
+                && status["slots_leaving"] == 0
+        };
+        statuses.iter().all(is_settled)
+    }
+
+    /// How many nodes are in this state, as one of them sees it.
+    pub fn count(status: &serde_json::Value, state: &str) -> usize {
+        let nodes = status["nodes"].as_array().map(Vec::as_slice).unwrap_or_default();
+        // What a member owns is told by the table that the node acts by.
+        let acts = |node: &&serde_json::Value| state != "up" || node["sessions_owned"].as_u64() > Some(0);
+        nodes.iter().filter(|node| node["member"]["state"] == state).filter(acts).count()
     }
 
     /// Waits until this is true of what all running nodes see of the cluster.
@@ -190,6 +202,11 @@ impl Nodes {
     /// Who signs the certificates.
     pub fn authority(&self) -> &Authority {
         &self.authority
+    }
+
+    /// How many nodes there can be.
+    pub fn most(&self) -> usize {
+        self.gossip.len()
     }
 
     /// Makes an account through the admin API of a node that runs.
@@ -263,14 +280,6 @@ impl Nodes {
     }
 }
 
-fn states(status: &serde_json::Value) -> impl Iterator<Item = String> {
-    let nodes = status["nodes"].as_array().cloned().unwrap_or_default();
-    nodes.into_iter().map(|node| {
-        let state = node.get("state").or_else(|| node.get("member").and_then(|member| member.get("state")));
-        state.and_then(|state| state.as_str()).unwrap_or_default().to_lowercase()
-    })
-}
-
 /// The domains of every stage, with an administrator for each scene.
 fn domains() -> String {
     let one = |name: &&str| {
@@ -303,13 +312,14 @@ fn sweep() {
 /// Nodes as the house of one scene.
 pub struct NodesHouse {
     nodes: Arc<Nodes>,
+    doors: Vec<usize>,
     next: usize,
 }
 
 impl NodesHouse {
-    /// The house of a scene. The first player goes to the node of this number.
-    pub fn new(nodes: Arc<Nodes>, first: usize) -> Self {
-        Self { nodes, next: first }
+    /// The house of a scene. Players go to these nodes in turn, beginning with the one at this place.
+    pub fn new(nodes: Arc<Nodes>, doors: Vec<usize>, first: usize) -> Self {
+        Self { nodes, doors, next: first }
     }
 }
 
@@ -323,12 +333,8 @@ impl House for NodesHouse {
     }
 
     fn dial(&mut self) -> Box<dyn Pipe> {
-        let most = self.nodes.gossip.len();
-        while !self.nodes.is_running(self.next % most) {
-            self.next += 1;
-        }
-        let address = self.nodes.address(self.next % most, Door::Plain);
+        let number = self.doors[self.next % self.doors.len()];
         self.next += 1;
-        Box::new(Tcp::dial(address))
+        Box::new(Tcp::dial(self.nodes.address(number, Door::Plain)))
     }
 }

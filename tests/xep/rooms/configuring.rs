@@ -31,7 +31,7 @@ on_every_stage! {
         let romeo = stage.enter("romeo@montague.lit/orchard");
         juliet.reaches(HALL);
         let heard = enter_room(&romeo, &format!("{HALL}/Romeo"));
-        assert!(String::from(&heard[0]).contains("201"), "{heard:?}");
+        assert!(String::from(&heard[0]).contains("code='201'"), "{heard:?}");
     }
 
     fn a_password_is_asked_for(stage: &mut Stage) {
@@ -67,7 +67,7 @@ on_every_stage! {
         configure(&juliet, HALL, &[("whois", "anyone")]);
         let heard = enter_room(&romeo, &format!("{HALL}/Romeo"));
         assert!(String::from(&heard[0]).contains("juliet@capulet.lit/balcony"), "{heard:?}");
-        assert!(String::from(&heard[1]).contains("100"), "he is told that it is so: {heard:?}");
+        assert!(String::from(&heard[1]).contains("code='100'"), "he is told that it is so: {heard:?}");
     }
 
     fn a_persistent_room_stays(stage: &mut Stage) {
@@ -81,7 +81,7 @@ on_every_stage! {
         juliet.reaches(HALL);
         let heard = enter_room(&romeo, &format!("{HALL}/Romeo"));
         let text: String = heard.iter().map(String::from).collect();
-        assert!(!text.contains("201") && text.contains("Welcome") && text.contains("The feast"), "{text}");
+        assert!(!text.contains("code='201'") && text.contains("Welcome") && text.contains("The feast"), "{text}");
         romeo.says(&format!("<iq to='{HALL}' type='get' id='d1'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>"));
         romeo.hears(&format!(
             "<iq from='{HALL}' type='result' id='d1'><query xmlns='http://jabber.org/protocol/disco#info'><identity category='conference' type='text' name='The hall'/><feature var='muc_persistent'/>{{any}}</query></iq>"
