@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
-use muster_cluster::{Inbox, Peer, Role, Slot};
+use jid::BareJid;
+use muster_cluster::{Inbox, Incarnation, Lsn, Peer, Role, Slot, State};
 use muster_proto::room::{self, Room};
 use muster_proto::session::{self, Session};
 
-use crate::owned::Call;
+use crate::owned::{Call, Owned};
 use crate::remote::Remote;
 use crate::world::World;
 
@@ -22,21 +23,21 @@ impl Mailroom {
 }
 
 impl Inbox<Remote> for Mailroom {
-    fn receive(&self, _from: &Peer, message: Remote) {
+    fn receive(&self, from: &Peer, message: Remote) {
         let Some(world) = self.0.get().and_then(Weak::upgrade) else { return };
         let now = match message.epoch() {
-            Some(epoch) => world.moves.ahead(&world, epoch, message),
+            Some(epoch) => world.moves.ahead(&world, epoch, from.incarnation.0, message),
             None => Some(message),
         };
         if let Some(message) = now {
-            world.take(message);
+            world.take(from.incarnation.0, message);
         }
     }
 }
 
 impl World {
     /// Passes on one message of another node. If its address is not ours any more, it goes to who owns it now.
-    pub fn take(self: &Arc<Self>, message: Remote) {
+    pub fn take(self: &Arc<Self>, from: u64, message: Remote) {
         match message {
             Remote::Session { address, mail, .. } => {
                 let (input, receipt) = mail.into_input();
@@ -72,6 +73,59 @@ impl World {
                 let role = if rooms { Role::Rooms } else { Role::Sessions };
                 self.moves.moved(self, role, epoch, &slots);
             }
+            Remote::CopySession { lsn, session } => {
+                let address = session.address.clone();
+                self.keep::<Session>(from, address, lsn, session);
+            }
+            Remote::CopyRoom { lsn, room } => {
+                let address = room.address.clone();
+                self.keep::<Room>(from, address, lsn, room);
+            }
+            Remote::SessionChanged { address, lsn, changes } => {
+                self.change::<Session>(from, address, lsn, &changes);
+            }
+            Remote::RoomChanged { address, lsn, changes } => {
+                self.change::<Room>(from, address, lsn, &changes)
+            }
+            Remote::Backed { rooms: false, address, lsn } => self.backed::<Session>(from, &address, lsn),
+            Remote::Backed { rooms: true, address, lsn } => self.backed::<Room>(from, &address, lsn),
+            Remote::Forget { rooms: false, address } => self.session_copies.forget(from, &address),
+            Remote::Forget { rooms: true, address } => self.room_copies.forget(from, &address),
         }
+    }
+
+    fn keep<M: Owned>(self: &Arc<Self>, of: u64, address: BareJid, lsn: u64, machine: Box<M>) {
+        if self.is_behind::<M>(of, &address) {
+            return;
+        }
+        M::copies(self).keep(of, address.clone(), machine);
+        self.say_backed::<M>(of, address, lsn);
+    }
+
+    fn change<M: Owned>(self: &Arc<Self>, of: u64, address: BareJid, lsn: u64, changes: &[M::Change]) {
+        if !self.is_behind::<M>(of, &address) && M::copies(self).apply(&self.warden, of, &address, changes) {
+            self.say_backed::<M>(of, address, lsn);
+        }
+    }
+
+    /// Whether an owner speaks that is none any more, because the slot is ours: it must never commit again.
+    fn is_behind<M: Owned>(&self, of: u64, address: &BareJid) -> bool {
+        let slot = Slot::of(address.as_str().as_bytes());
+        let table = self.table();
+        let ours = table.owner(M::ROLE, slot).is_some_and(|owner| owner.incarnation.0 == self.me());
+        let known = table.member_of(Incarnation(of)).is_none_or(|member| member.state == State::Down);
+        ours && known
+    }
+
+    fn say_backed<M: Owned>(&self, of: u64, address: BareJid, lsn: u64) {
+        let message = Remote::Backed { rooms: M::ROLE == Role::Rooms, address, lsn };
+        if self.send(of, message).is_err() {
+            self.count_dropped("backed");
+        }
+    }
+
+    fn backed<M: Owned>(self: &Arc<Self>, by: u64, address: &BareJid, lsn: u64) {
+        let slot = Slot::of(address.as_str().as_bytes()).0;
+        M::office(self).call_if_there(slot, address, Call::Backed(by, Lsn(lsn)));
     }
 }

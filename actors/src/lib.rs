@@ -2,10 +2,11 @@
 
 pub mod storage;
 
+mod copies;
+mod copying;
 mod inbox;
 mod keys;
 mod listener;
-mod logs;
 mod mail;
 mod metrics;
 mod moves;

@@ -11,6 +11,16 @@ pub fn describe() {
     describe_gauge!("muster_connections", Unit::Count, "Client connections of this node.");
     describe_gauge!("muster_sessions", Unit::Count, "Accounts in use whose owner is this node.");
     describe_gauge!("muster_rooms", Unit::Count, "Rooms in use whose owner is this node.");
+    describe_gauge!(
+        "muster_copies",
+        Unit::Count,
+        "Second copies of sessions and rooms that this node keeps for others."
+    );
+    describe_counter!(
+        "muster_copies_failed_total",
+        Unit::Count,
+        "Copies that could not be sent: what they are of has one copy until its next change."
+    );
     describe_gauge!("muster_slots_arriving", Unit::Count, "Slots on their way to this node.");
     describe_gauge!("muster_slots_leaving", Unit::Count, "Slots on their way from this node.");
     describe_gauge!("muster_epoch", Unit::Count, "Epoch of the view that this node acts by.");
@@ -62,6 +72,7 @@ pub fn gauges(world: &World, load: Load) {
     gauge!("muster_connections").set(load.connections as f64);
     gauge!("muster_sessions").set(load.sessions as f64);
     gauge!("muster_rooms").set(load.rooms as f64);
+    gauge!("muster_copies").set((world.session_copies.count() + world.room_copies.count()) as f64);
     gauge!("muster_slots_arriving").set(world.moves.arriving_count() as f64);
     gauge!("muster_slots_leaving").set(world.moves.leaving_count() as f64);
     gauge!("muster_epoch").set(world.epoch() as f64);

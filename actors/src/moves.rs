@@ -39,7 +39,7 @@ pub struct Moves {
     /// Slots that moved here before this node knew the view in which they do.
     early: Mutex<HashMap<Place, u64>>,
     /// Messages by a newer view than this node acts by, in order.
-    ahead: Mutex<VecDeque<Remote>>,
+    ahead: Mutex<VecDeque<(u64, Remote)>>,
 }
 
 struct Arrival {
@@ -145,12 +145,12 @@ impl Moves {
     }
 
     /// Keeps a message that speaks of a newer view than ours; gives back one that may be handled now.
-    pub fn ahead(&self, world: &World, epoch: u64, message: Remote) -> Option<Remote> {
+    pub fn ahead(&self, world: &World, epoch: u64, from: u64, message: Remote) -> Option<Remote> {
         let mut ahead = lock(&self.ahead);
         if ahead.is_empty() && epoch <= world.epoch() {
             return Some(message);
         }
-        ahead.push_back(message);
+        ahead.push_back((from, message));
         None
     }
 
@@ -176,7 +176,12 @@ impl Moves {
 struct Difference {
     arriving: Vec<(Place, u64)>,
     leaving: HashMap<Place, u64>,
+    /// Slots of dead owners, with the owner, that are ours now.
+    taken: HashSet<(Role, u16, u64)>,
+    /// Slots of dead owners: their sockets must come back.
     lost: HashSet<Place>,
+    /// Those of them that did not go to their backup: nothing of them is left.
+    gone: HashSet<Place>,
     dead: HashSet<u64>,
 }
 
@@ -189,16 +194,25 @@ impl Difference {
             .view()
             .members
             .iter()
-            .filter(|member| member.state != State::Down && !is_alive(member.incarnation.0))
-            .map(|member| member.incarnation.0)
+            .map(|member| (member.state, member.incarnation.0))
+            // What becomes of this node itself when it is put down is its fate, and told elsewhere.
+            .filter(|(state, node)| *state != State::Down && *node != me && !is_alive(*node))
+            .map(|(_, node)| node)
             .collect();
         for role in Role::ALL {
             for slot in 0..SLOTS {
                 let owner = |table: &Table| table.owner(role, Slot(slot)).map(|member| member.incarnation.0);
                 let (before, after) = (owner(old), owner(new));
+                let backup = old.backup(role, Slot(slot)).map(|member| member.incarnation.0);
                 let (Some(before), true) = (before, before != after) else { continue };
                 if !is_alive(before) {
                     difference.lost.insert((role, slot));
+                    if after == Some(me) {
+                        difference.taken.insert((role, slot, before));
+                    }
+                    if after != backup {
+                        difference.gone.insert((role, slot));
+                    }
                 } else if after == Some(me) {
                     difference.arriving.push(((role, slot), before));
                 } else if let (true, Some(after)) = (before == me, after) {
@@ -219,10 +233,48 @@ impl World {
         }
         let difference = Difference::between(&old, &new, self.me());
         self.expect_slots(&difference, new.epoch());
-        self.set_table(new);
+        self.succeed(&difference);
+        self.set_table(new.clone());
         self.let_go(&difference.leaving);
         self.mourn(&difference);
+        self.see_to_copies(&old, &new);
         self.catch_up();
+    }
+
+    /// What died with its owner lives on here, if this node has the copy and now owns the slot.
+    fn succeed(self: &Arc<Self>, difference: &Difference) {
+        let sessions =
+            self.promote::<Session>(|of, slot| difference.taken.contains(&(Role::Sessions, slot, of)));
+        let rooms = self.promote::<Room>(|of, slot| difference.taken.contains(&(Role::Rooms, slot, of)));
+        if sessions + rooms > 0 {
+            tracing::warn!(sessions, rooms, "their owner is gone: they go on here, from their second copies");
+        }
+    }
+
+    /// Copies what has another backup now, and drops copies that are not ours to keep.
+    fn see_to_copies(self: &Arc<Self>, old: &Table, new: &Table) {
+        let me = self.me();
+        let pair = |table: &Table, role, slot| {
+            let of = |member: Option<&muster_cluster::Member>| member.map(|member| member.incarnation.0);
+            (of(table.owner(role, Slot(slot))), of(table.backup(role, Slot(slot))))
+        };
+        let anew = |role: Role| {
+            move |slot: u16| {
+                let (owner, backup) = pair(new, role, slot);
+                owner == Some(me) && backup != pair(old, role, slot).1
+            }
+        };
+        self.copy_anew::<Session>(anew(Role::Sessions));
+        self.copy_anew::<Room>(anew(Role::Rooms));
+        let stale = |role: Role| {
+            move |_, slot| {
+                let (owner, backup) = pair(new, role, slot);
+                // What is on its way here in order may still lose its giver.
+                owner != Some(me) && backup != Some(me)
+            }
+        };
+        drop(self.session_copies.take(stale(Role::Sessions)));
+        drop(self.room_copies.take(stale(Role::Rooms)));
     }
 
     fn expect_slots(self: &Arc<Self>, difference: &Difference, epoch: u64) {
@@ -276,45 +328,55 @@ impl World {
     }
 
     fn mourn(self: &Arc<Self>, difference: &Difference) {
-        let orphans: Vec<Place> = lock(&self.moves.arriving)
-            .iter()
-            .filter(|(_, arrival)| difference.dead.contains(&arrival.from))
-            .map(|(place, _)| *place)
-            .collect();
-        orphans.into_iter().for_each(|place| self.moves.arrived(self, place));
+        self.take_in_orphans(&difference.dead);
         for node in &difference.dead {
             tracing::warn!(node, "a node is gone: its sockets are closed for their sessions");
             self.sessions.call_each(|_| Some(Call::Input(session::Input::NodeLost(*node), None)));
         }
-        let mut lost = vec![false; usize::from(SLOTS)];
-        for (role, slot) in &difference.lost {
-            lost[usize::from(*slot)] |= *role == Role::Sessions;
+        if let Some(lost) = slots_of_sessions(&difference.lost) {
+            self.sockets.tell_all(|| SocketCall::SlotsLost(lost.clone()));
         }
-        if !lost.contains(&true) {
-            return;
+        if let Some(gone) = slots_of_sessions(&difference.gone) {
+            let gone: LostAccounts =
+                Arc::new(move |account| gone[usize::from(Slot::of(account.as_str().as_bytes()).0)]);
+            self.sessions.call_each(|_| Some(Call::Input(session::Input::AccountsLost(gone.clone()), None)));
+            self.rooms.call_each(|_| Some(Call::Input(room::Input::AccountsLost(gone.clone()), None)));
         }
-        let lost = Arc::new(lost);
-        let gone: LostAccounts = {
-            let lost = lost.clone();
-            Arc::new(move |account| lost[usize::from(Slot::of(account.as_str().as_bytes()).0)])
-        };
-        self.sockets.tell_all(|| SocketCall::SlotsLost(lost.clone()));
-        self.sessions.call_each(|_| Some(Call::Input(session::Input::AccountsLost(gone.clone()), None)));
-        self.rooms.call_each(|_| Some(Call::Input(room::Input::AccountsLost(gone.clone()), None)));
+    }
+
+    /// Slots whose giver died on the way begin with what we have of them.
+    fn take_in_orphans(self: &Arc<Self>, dead: &HashSet<u64>) {
+        let orphans: HashSet<(Role, u16, u64)> = lock(&self.moves.arriving)
+            .iter()
+            .filter(|(_, arrival)| dead.contains(&arrival.from))
+            .map(|((role, slot), arrival)| (*role, *slot, arrival.from))
+            .collect();
+        self.promote::<Session>(|of, slot| orphans.contains(&(Role::Sessions, slot, of)));
+        self.promote::<Room>(|of, slot| orphans.contains(&(Role::Rooms, slot, of)));
+        orphans.into_iter().for_each(|(role, slot, _)| self.moves.arrived(self, (role, slot)));
     }
 
     /// Handles what spoke of this view before we knew it.
     fn catch_up(self: &Arc<Self>) {
         let mut ahead = lock(&self.moves.ahead);
         let waiting = std::mem::take(&mut *ahead);
-        for message in waiting {
+        for (from, message) in waiting {
             // Under the lock, so that what comes now comes after.
             match message.epoch() {
-                Some(epoch) if epoch > self.epoch() => ahead.push_back(message),
-                Some(_) | None => self.take(message),
+                Some(epoch) if epoch > self.epoch() => ahead.push_back((from, message)),
+                Some(_) | None => self.take(from, message),
             }
         }
     }
+}
+
+/// Which slots of sessions are among these, if any.
+fn slots_of_sessions(places: &HashSet<Place>) -> Option<Arc<Vec<bool>>> {
+    let mut slots = vec![false; usize::from(SLOTS)];
+    for (role, slot) in places {
+        slots[usize::from(*slot)] |= *role == Role::Sessions;
+    }
+    slots.contains(&true).then(|| Arc::new(slots))
 }
 
 fn say_moved(world: &World, role: Role, to: u64, slots: Vec<u16>) {

@@ -59,7 +59,7 @@ impl<M: Owned> Office<M> {
         }
         let bound = match &call {
             Call::Input(input, _) if M::stanza(input).is_some() => LETTERS_MAX,
-            Call::Input(..) | Call::Leave(_) | Call::Forget => usize::MAX,
+            Call::Input(..) | Call::Leave(_) | Call::Backed(..) | Call::Copy | Call::Forget => usize::MAX,
         };
         match actors.get(address) {
             Some(mail) if mail.connected() => mail.send(call, bound).map_err(|call| (call, true)),
@@ -71,6 +71,13 @@ impl<M: Owned> Office<M> {
                 }
                 sent
             }
+        }
+    }
+
+    /// Calls the actor at this address if there is one.
+    pub fn call_if_there(&self, slot: u16, address: &BareJid, call: Call<M>) {
+        if let Some(mail) = self.desk(slot).actors().get(address) {
+            drop(mail.send(call, usize::MAX));
         }
     }
 

@@ -13,10 +13,12 @@ use muster_proto::machine::{Effect, Machine, Out, SocketId, Then, Timestamp, ToS
 use muster_proto::stanza::{Condition, Stanza};
 use muster_proto::store::{Reply, StoreError};
 
+use crate::copies::Copies;
+use crate::copying::Copying;
 use crate::keys;
-use crate::logs;
 use crate::mail::{Letter, Mail};
 use crate::office::Office;
+use crate::remote::Remote;
 use crate::storage::{Batch, Fence};
 use crate::world::{World, now};
 
@@ -29,7 +31,7 @@ const RECEIPT_EVERY: u64 = 16;
 const ALARM_WAIT_MIN: Duration = Duration::from_millis(100);
 
 /// A machine that an [`Owner`] runs.
-pub trait Owned: Machine<Input: Unpin> + Send + Unpin {
+pub trait Owned: Machine<Input: Unpin> + Clone + Send + Unpin {
     /// Whose ring says where it lives.
     const ROLE: Role;
     /// What it is called in logs.
@@ -37,6 +39,9 @@ pub trait Owned: Machine<Input: Unpin> + Send + Unpin {
 
     /// Where actors of this kind are found.
     fn office(world: &World) -> &Office<Self>;
+
+    /// Where copies of this kind are kept.
+    fn copies(world: &World) -> &Copies<Self>;
 
     /// The stanza that an input carries, for refusing it.
     fn stanza(input: &Self::Input) -> Option<&Stanza>;
@@ -65,6 +70,12 @@ pub trait Owned: Machine<Input: Unpin> + Send + Unpin {
     /// # Errors
     /// Gives it back.
     fn give(self, world: &World, to: u64) -> Result<(), (Self, bool)>;
+
+    /// The word that carries all of the machine to its backup, with the number of its last change.
+    fn copy(self, lsn: Lsn) -> Remote;
+
+    /// The word that carries changes to its backup, with the number of the last.
+    fn changes(&self, lsn: Lsn, changes: Vec<Self::Change>) -> Remote;
 }
 
 /// What an owner is told.
@@ -73,6 +84,10 @@ pub enum Call<M: Machine> {
     Input(M::Input, Option<(SocketId, u64)>),
     /// The slot moves to this node.
     Leave(u64),
+    /// That node holds a copy with every change up to this one.
+    Backed(u64, Lsn),
+    /// The slot's backup may be another one.
+    Copy,
     /// The slot was lost, or the node was ousted: forget everything at once.
     Forget,
 }
@@ -83,6 +98,7 @@ pub struct Owner<M: Owned> {
     address: BareJid,
     slot: u16,
     state: State<M>,
+    copying: Copying,
     /// Effects whose changes are not committed yet.
     held: VecDeque<(Lsn, Vec<Effect<M>>)>,
     /// Questions to the store that are open.
@@ -104,8 +120,19 @@ impl<M: Owned> Owner<M> {
     /// One that loads its machine from the store, or takes it from a former owner.
     pub fn new(world: Arc<World>, address: BareJid, slot: u16, machine: Option<Box<M>>) -> Self {
         let state = machine.map_or_else(|| State::Loading(VecDeque::new()), State::Ready);
-        let held = VecDeque::new();
-        Self { world, address, slot, state, held, asked: 0, leaving: None, lingering: false, timer: None }
+        let (copying, held) = (Copying::new(world.epoch()), VecDeque::new());
+        Self {
+            world,
+            address,
+            slot,
+            state,
+            copying,
+            held,
+            asked: 0,
+            leaving: None,
+            lingering: false,
+            timer: None,
+        }
     }
 
     fn loaded(&mut self, replies: Result<Vec<Reply>, StoreError>, ctx: &mut Context<Self>) {
@@ -143,7 +170,7 @@ impl<M: Owned> Owner<M> {
             match letter.body {
                 Call::Input(input, _) => self.world.refuse::<M>(input, condition),
                 Call::Leave(_) => self.world.moves.left(M::ROLE, self.slot, &self.world),
-                Call::Forget => {}
+                Call::Backed(..) | Call::Copy | Call::Forget => {}
             }
         }
     }
@@ -160,6 +187,14 @@ impl<M: Owned> Owner<M> {
                 }
             },
             Call::Leave(to) => self.leaving = Some(to),
+            Call::Backed(by, lsn) => {
+                self.copying.backed(by, lsn);
+                self.release(ctx);
+            }
+            Call::Copy => {
+                self.copy();
+                self.release(ctx);
+            }
             Call::Forget => {
                 self.state = State::Gone;
                 ctx.stop();
@@ -189,19 +224,28 @@ impl<M: Owned> Owner<M> {
         let world = self.world.clone();
         let env = world.env();
         let stepped = world.warden.guard(self.address.as_str(), || step(machine, &env, &mut out)).is_ok();
-        let lsn = logs::append(M::ROLE, self.slot, self.world.epoch(), out.changes.len());
-        if stepped {
-            self.held.push_back((lsn, out.effects));
-            self.release(ctx);
+        if !stepped {
+            self.copying.distrust();
+            return false;
         }
-        stepped
+        let lsn = self.copying.append(&world, self.slot, machine.as_ref(), out.changes);
+        self.held.push_back((lsn, out.effects));
+        self.release(ctx);
+        true
+    }
+
+    /// Sees to it that the slot's backup has a copy.
+    fn copy(&mut self) {
+        if let State::Ready(machine) = &self.state
+            && !machine.is_idle()
+        {
+            self.copying.refresh(&self.world, self.slot, machine.as_ref());
+        }
     }
 
     /// Performs the effects whose changes are committed, in order.
     fn release(&mut self, ctx: &mut Context<Self>) {
-        while let Some((_, effects)) =
-            self.held.pop_front_if(|(lsn, _)| logs::is_committed(M::ROLE, self.slot, *lsn))
-        {
+        while let Some((_, effects)) = self.held.pop_front_if(|(lsn, _)| self.copying.is_committed(*lsn)) {
             for effect in effects {
                 self.perform(effect, ctx);
             }
@@ -305,6 +349,7 @@ impl<M: Owned> Owner<M> {
                     return;
                 }
                 if M::office(&owner.world).retire_if_quiet(owner.slot, &owner.address) {
+                    owner.copying.end(&owner.world, M::ROLE, &owner.address);
                     owner.state = State::Gone;
                     ctx.stop();
                 } else {
@@ -316,7 +361,6 @@ impl<M: Owned> Owner<M> {
 
     fn leave(&mut self, to: u64, ctx: &mut Context<Self>) {
         let State::Ready(machine) = std::mem::replace(&mut self.state, State::Gone) else { return };
-        logs::forget(M::ROLE, self.slot);
         let given = if machine.is_idle() { Ok(()) } else { machine.give(&self.world, to) };
         match given {
             Ok(()) => {
@@ -342,6 +386,7 @@ impl<M: Owned> Actor for Owner<M> {
     fn started(&mut self, ctx: &mut Context<Self>) {
         // A machine that another node gave us may wait for a time.
         self.set_timer(ctx);
+        self.copy();
         if matches!(self.state, State::Loading(_)) {
             let queries = M::load(&self.address).into_iter().map(|query| self.world.storage.query(query));
             let replies = futures_util::future::try_join_all(queries.collect::<Vec<_>>());

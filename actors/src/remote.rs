@@ -2,7 +2,7 @@
 
 use jid::{BareJid, Jid};
 use muster_proto::machine::{SocketId, ToSocket};
-use muster_proto::room::Room;
+use muster_proto::room::{self, Room};
 use muster_proto::session::{self, Order, Session, Word};
 use muster_proto::stanza::Stanza;
 use serde::{Deserialize, Serialize};
@@ -56,6 +56,54 @@ pub enum Remote {
         rooms: bool,
         /// Which slots.
         slots: Vec<u16>,
+    },
+    /// All of a session, for the receiver to keep a copy.
+    CopySession {
+        /// The number of its last change.
+        lsn: u64,
+        /// What it is.
+        session: Box<Session>,
+    },
+    /// All of a room, for the receiver to keep a copy.
+    CopyRoom {
+        /// The number of its last change.
+        lsn: u64,
+        /// What it is.
+        room: Box<Room>,
+    },
+    /// Changes of a session whose copy the receiver keeps.
+    SessionChanged {
+        /// Whose.
+        address: BareJid,
+        /// The number of the last.
+        lsn: u64,
+        /// What changed, in order.
+        changes: Vec<session::Change>,
+    },
+    /// Changes of a room whose copy the receiver keeps.
+    RoomChanged {
+        /// Which.
+        address: BareJid,
+        /// The number of the last.
+        lsn: u64,
+        /// What changed, in order.
+        changes: Vec<room::Change>,
+    },
+    /// The sender's copy has every change up to this one.
+    Backed {
+        /// A room instead of a session.
+        rooms: bool,
+        /// Which.
+        address: BareJid,
+        /// The number.
+        lsn: u64,
+    },
+    /// A copy is not needed any more.
+    Forget {
+        /// A room instead of a session.
+        rooms: bool,
+        /// Which.
+        address: BareJid,
     },
 }
 
@@ -158,6 +206,9 @@ impl Remote {
             Self::Socket { .. } | Self::AdoptSession(_) | Self::AdoptRoom(_) | Self::SlotsMoved { .. } => {
                 None
             }
+            Self::CopySession { .. } | Self::CopyRoom { .. } => None,
+            Self::SessionChanged { .. } | Self::RoomChanged { .. } => None,
+            Self::Backed { .. } | Self::Forget { .. } => None,
         }
     }
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use jid::BareJid;
-use muster_cluster::Role;
-use muster_proto::room::{Input, Room};
+use muster_cluster::{Lsn, Role};
+use muster_proto::room::{Change, Input, Room};
 use muster_proto::stanza::{Condition, Stanza};
 
+use crate::copies::Copies;
 use crate::office::Office;
 use crate::owned::{Call, Owned};
 use crate::remote::Remote;
@@ -18,6 +19,10 @@ impl Owned for Room {
 
     fn office(world: &World) -> &Office<Self> {
         &world.rooms
+    }
+
+    fn copies(world: &World) -> &Copies<Self> {
+        &world.room_copies
     }
 
     fn stanza(input: &Input) -> Option<&Stanza> {
@@ -54,5 +59,13 @@ impl Owned for Room {
             let Remote::AdoptRoom(room) = message else { unreachable!("the message that was given back") };
             (*room, condition == Condition::ResourceConstraint)
         })
+    }
+
+    fn copy(self, lsn: Lsn) -> Remote {
+        Remote::CopyRoom { lsn: lsn.0, room: Box::new(self) }
+    }
+
+    fn changes(&self, lsn: Lsn, changes: Vec<Change>) -> Remote {
+        Remote::RoomChanged { address: self.address.clone(), lsn: lsn.0, changes }
     }
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use jid::BareJid;
-use muster_cluster::Role;
+use muster_cluster::{Lsn, Role};
 use muster_proto::machine::ToSocket;
-use muster_proto::session::{Input, Session, Word};
+use muster_proto::session::{Change, Input, Session, Word};
 use muster_proto::stanza::{Condition, Stanza};
 use muster_proto::stream::{StreamCondition, StreamError};
 
+use crate::copies::Copies;
 use crate::office::Office;
 use crate::owned::{Call, Owned};
 use crate::remote::{Remote, SessionMail};
@@ -20,6 +21,10 @@ impl Owned for Session {
 
     fn office(world: &World) -> &Office<Self> {
         &world.sessions
+    }
+
+    fn copies(world: &World) -> &Copies<Self> {
+        &world.session_copies
     }
 
     fn stanza(input: &Input) -> Option<&Stanza> {
@@ -88,5 +93,13 @@ impl Owned for Session {
             };
             (*session, condition == Condition::ResourceConstraint)
         })
+    }
+
+    fn copy(self, lsn: Lsn) -> Remote {
+        Remote::CopySession { lsn: lsn.0, session: Box::new(self) }
+    }
+
+    fn changes(&self, lsn: Lsn, changes: Vec<Change>) -> Remote {
+        Remote::SessionChanged { address: self.address.clone(), lsn: lsn.0, changes }
     }
 }

@@ -263,6 +263,8 @@ impl System {
                     );
                     self.world.sessions.forget_all();
                     self.world.rooms.forget_all();
+                    drop(self.world.session_copies.take(|_, _| true));
+                    drop(self.world.room_copies.take(|_, _| true));
                     let why = StreamError::because(StreamCondition::SystemShutdown, "this node was cut off");
                     self.world.sockets.end_some(usize::MAX, &why);
                     match self.cluster.rejoin().await {

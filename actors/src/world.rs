@@ -7,13 +7,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use actix_rt::ArbiterHandle;
 use arc_swap::ArcSwap;
 use jid::Jid;
-use muster_cluster::{Cluster, Table};
+use muster_cluster::{Cluster, Role, Slot, Table};
 use muster_proto::feature::Features;
 use muster_proto::machine::{Env, Timestamp};
 use muster_proto::options::Options;
 use muster_proto::room::Room;
 use muster_proto::session::Session;
 
+use crate::copies::Copies;
 use crate::moves::Moves;
 use crate::office::Office;
 use crate::remote::Remote;
@@ -34,6 +35,10 @@ pub struct World {
     pub sessions: Office<Session>,
     /// The rooms that live here.
     pub rooms: Office<Room>,
+    /// Second copies of sessions that live elsewhere.
+    pub session_copies: Copies<Session>,
+    /// Second copies of rooms that live elsewhere.
+    pub room_copies: Copies<Room>,
     /// The connections that are here.
     pub sockets: Sockets,
     /// Slots on their way.
@@ -75,6 +80,8 @@ impl World {
             storage: parts.storage,
             sessions: Office::new(&parts.arbiters),
             rooms: Office::new(&parts.arbiters),
+            session_copies: Copies::default(),
+            room_copies: Copies::default(),
             sockets: Sockets::new(&parts.arbiters),
             moves: Moves::default(),
             warden: Warden::default(),
@@ -126,6 +133,12 @@ impl World {
     /// The epoch of that table.
     pub fn epoch(&self) -> u64 {
         self.table.load().epoch()
+    }
+
+    /// The node that keeps the second copy of a slot of ours, if there is one.
+    pub fn backup(&self, role: Role, slot: u16) -> Option<u64> {
+        let backup = self.table.load().backup(role, Slot(slot)).map(|member| member.incarnation.0);
+        backup.filter(|backup| *backup != self.me())
     }
 
     /// Time, chance and settings for one step of a machine.

@@ -373,8 +373,8 @@ impl Handler<Letter<SocketCall>> for Socket {
         match letter.body {
             SocketCall::Owner(message) => self.told(message, ctx),
             SocketCall::SlotsLost(slots) if self.is_lost(&slots) => {
-                self.forget();
-                let why = "the node that held this session is gone; please log in again";
+                // Its new owner may have a copy: a managed session waits there for its client.
+                let why = "the node that held this session is gone; please come back";
                 self.end(StreamError::because(StreamCondition::SystemShutdown, why), ctx);
             }
             SocketCall::SlotsLost(_) => {}

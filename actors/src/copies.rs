@@ -1,0 +1,97 @@
+//! The second copies that this node keeps for others. When an owner dies, its copies become the machines.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jid::BareJid;
+use muster_cluster::Slot;
+
+use crate::owned::{Call, Owned};
+use crate::warden::Warden;
+use crate::world::World;
+
+/// The copies of one kind.
+pub struct Copies<M: Owned> {
+    machines: Mutex<HashMap<BareJid, Copy<M>>>,
+}
+
+struct Copy<M> {
+    /// Whose copy it is: the incarnation of the owner.
+    of: u64,
+    machine: Box<M>,
+}
+
+impl<M: Owned> Default for Copies<M> {
+    fn default() -> Self {
+        Self { machines: Mutex::default() }
+    }
+}
+
+impl<M: Owned> Copies<M> {
+    /// Keeps all of a machine.
+    pub fn keep(&self, of: u64, address: BareJid, machine: Box<M>) {
+        self.machines().insert(address, Copy { of, machine });
+    }
+
+    /// Applies changes to a copy; whether it is there and holds them now. A copy that cannot take a change is dropped.
+    pub fn apply(&self, warden: &Warden, of: u64, address: &BareJid, changes: &[M::Change]) -> bool {
+        let mut machines = self.machines();
+        let Some(copy) = machines.get_mut(address).filter(|copy| copy.of == of) else { return false };
+        let applied =
+            warden.guard(address.as_str(), || changes.iter().for_each(|change| copy.machine.apply(change)));
+        if applied.is_err() {
+            machines.remove(address);
+        }
+        applied.is_ok()
+    }
+
+    /// A copy is not needed any more.
+    pub fn forget(&self, of: u64, address: &BareJid) {
+        let mut machines = self.machines();
+        if machines.get(address).is_some_and(|copy| copy.of == of) {
+            machines.remove(address);
+        }
+    }
+
+    /// Takes out the copies whose owner was that node and whose slot is one of those.
+    pub fn take(&self, mut wanted: impl FnMut(u64, u16) -> bool) -> Vec<(BareJid, Box<M>)> {
+        let mut machines = self.machines();
+        let addresses: Vec<BareJid> = machines
+            .iter()
+            .filter(|(address, copy)| wanted(copy.of, Slot::of(address.as_str().as_bytes()).0))
+            .map(|(address, _)| address.clone())
+            .collect();
+        addresses
+            .into_iter()
+            .filter_map(|address| machines.remove(&address).map(|copy| (address, copy.machine)))
+            .collect()
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.machines().len()
+    }
+
+    fn machines(&self) -> MutexGuard<'_, HashMap<BareJid, Copy<M>>> {
+        self.machines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl World {
+    /// The copies of dead owners become the machines of their addresses, before anybody is sent to them here.
+    pub fn promote<M: Owned>(self: &Arc<Self>, mut wanted: impl FnMut(u64, u16) -> bool) -> usize {
+        let taken = M::copies(self).take(&mut wanted);
+        let count = taken.len();
+        for (address, machine) in taken {
+            let slot = Slot::of(address.as_str().as_bytes()).0;
+            M::office(self).adopt(self, slot, &address, machine);
+        }
+        count
+    }
+
+    /// Every machine whose slot has another backup now is copied there.
+    pub fn copy_anew<M: Owned>(self: &Arc<Self>, moved: impl Fn(u16) -> bool) {
+        M::office(self)
+            .call_each(|address| moved(Slot::of(address.as_str().as_bytes()).0).then_some(Call::Copy));
+    }
+}
