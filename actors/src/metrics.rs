@@ -1,7 +1,10 @@
 //! The metrics of actors, with their help.
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
+use std::sync::LazyLock;
+
+use metrics::{Counter, Unit, counter, describe_counter, describe_gauge, gauge};
 use muster_cluster::Load;
+use muster_proto::stanza::Kind;
 
 use crate::world::World;
 
@@ -59,6 +62,20 @@ pub fn describe() {
         Unit::Count,
         "Steps that panicked: each is a bug; please report it."
     );
+}
+
+/// A client sent a stanza.
+pub fn stanza(kind: Kind) {
+    // Looked up once: a label costs more than the count.
+    static COUNTERS: LazyLock<[Counter; 3]> = LazyLock::new(|| {
+        ["message", "presence", "iq"].map(|kind| counter!("muster_stanzas_total", "kind" => kind))
+    });
+    let index = match kind {
+        Kind::Message(_) => 0,
+        Kind::Presence(_) => 1,
+        Kind::Iq(_) => 2,
+    };
+    COUNTERS[index].increment(1);
 }
 
 /// A connection was refused.

@@ -112,7 +112,7 @@ impl Socket {
     fn note(&self, stanza: &mut Stanza) {
         stanza.trace = Trace(self.trace.wrapping_add(self.said + 1));
         tracing::trace!(trace = stanza.trace.0, socket = self.id.number, kind = stanza.kind.name(), "read");
-        metrics::counter!("muster_stanzas_total", "kind" => stanza.kind.name()).increment(1);
+        crate::metrics::stanza(stanza.kind);
     }
 
     /// Tells the session, which answers when it has handled so much.

@@ -81,7 +81,7 @@ impl Session {
     fn way(&self, to: Option<&Jid>, env: &Env<'_>) -> Way {
         let Some(to) = to else { return Way::Own };
         let domain = to.domain().as_str();
-        if to.to_bare() == self.address {
+        if self.is_own(to) {
             Way::Own
         } else if to.node().is_some() {
             Way::Away
