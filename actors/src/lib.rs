@@ -16,6 +16,7 @@ mod remote;
 mod room;
 mod router;
 mod session;
+mod shown;
 mod socket;
 mod sockets;
 mod status;

@@ -330,7 +330,7 @@ impl World {
     fn mourn(self: &Arc<Self>, difference: &Difference) {
         self.take_in_orphans(&difference.dead);
         for node in &difference.dead {
-            tracing::warn!(node, "a node is gone: its sockets are closed for their sessions");
+            tracing::info!(incarnation = node, "a node is gone: its sockets are closed for their sessions");
             self.sessions.call_each(|_| Some(Call::Input(session::Input::NodeLost(*node), None)));
         }
         if let Some(lost) = slots_of_sessions(&difference.lost) {

@@ -140,7 +140,9 @@ impl<M: Owned> Owner<M> {
         match replies {
             Ok(replies) => {
                 let machine =
-                    self.world.warden.guard(self.address.as_str(), || M::new(self.address.clone(), replies));
+                    self.world.warden.guard(self.address.as_str(), &self.world.shown(&self.address), || {
+                        M::new(self.address.clone(), replies)
+                    });
                 if let Ok(machine) = machine {
                     self.state = State::Ready(Box::new(machine));
                     for letter in letters {
@@ -151,7 +153,7 @@ impl<M: Owned> Owner<M> {
                 self.refuse_all(letters, Condition::InternalServerError);
             }
             Err(error) => {
-                tracing::warn!(address = %self.world.shown(&self.address), %error, "{} could not be loaded", M::NAME);
+                tracing::warn!(slot = self.slot, jid = %self.world.shown(&self.address), %error, "{} could not be loaded", M::NAME);
                 self.refuse_all(letters, Condition::ResourceConstraint);
             }
         }
@@ -223,7 +225,9 @@ impl<M: Owned> Owner<M> {
         let mut out = Out::default();
         let world = self.world.clone();
         let env = world.env();
-        let stepped = world.warden.guard(self.address.as_str(), || step(machine, &env, &mut out)).is_ok();
+        let shown = world.shown(&self.address);
+        let stepped =
+            world.warden.guard(self.address.as_str(), &shown, || step(machine, &env, &mut out)).is_ok();
         if !stepped {
             self.copying.distrust();
             return false;
@@ -294,7 +298,7 @@ impl<M: Owned> Owner<M> {
         ctx.spawn(answer.into_actor(self).map(move |reply, owner, ctx| {
             owner.asked -= 1;
             if reply == Err(StoreError::Stale) {
-                tracing::warn!(address = %owner.world.shown(&owner.address), "another node owns this slot now");
+                tracing::warn!(slot = owner.slot, jid = %owner.world.shown(&owner.address), "another node owns this slot now");
             }
             owner.step(ctx, |machine, env, out| then(machine, reply, env, out));
             owner.settle(ctx);
@@ -372,7 +376,7 @@ impl<M: Owned> Owner<M> {
                 ctx.run_later(Duration::from_millis(20), |owner, ctx| owner.settle(ctx));
             }
             Err((_, false)) => {
-                tracing::warn!(address = %self.world.shown(&self.address), "its new owner is gone; {} is lost", M::NAME);
+                tracing::warn!(slot = self.slot, jid = %self.world.shown(&self.address), "its new owner is gone; {} is lost", M::NAME);
                 self.retire(ctx);
                 self.world.moves.left(M::ROLE, self.slot, &self.world);
             }

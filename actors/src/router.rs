@@ -19,7 +19,13 @@ impl World {
     /// Takes a stanza to the owner of the address in `to`; whoever cannot be reached is answered for.
     pub fn route(self: &Arc<Self>, stanza: Stanza) {
         let Some(to) = &stanza.to else { return };
-        tracing::trace!(trace = stanza.trace.0, to = self.shown(to), kind = stanza.kind.name(), "routed");
+        tracing::trace!(
+            trace = stanza.trace.0,
+            slot = Slot::of(to.to_bare().as_str().as_bytes()).0,
+            to = %self.shown(to),
+            kind = stanza.kind.name(),
+            "routed"
+        );
         let domain = to.domain().as_str();
         if self.options.domain(domain).is_some() {
             if to.node().is_none() {

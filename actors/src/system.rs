@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix_rt::Arbiter;
 use jid::{BareJid, Jid};
-use muster_cluster::{Cluster, Fate, Load, MoveError, Phase, Role, Slot};
+use muster_cluster::{Cluster, Fate, Load, MoveError, Phase, Role, Slot, TlsMaterial};
 use muster_proto::feature::{Feature, Features};
 use muster_proto::features;
 use muster_proto::options::Options;
@@ -115,6 +115,11 @@ impl System {
         self.world.sockets.open(&self.world, connection);
     }
 
+    /// How many clients are connected.
+    pub fn connections(&self) -> usize {
+        self.world.sockets.count()
+    }
+
     /// Where things are kept.
     pub fn storage(&self) -> Arc<dyn Storage> {
         self.world.storage.clone()
@@ -123,6 +128,14 @@ impl System {
     /// Tells the session of an account.
     pub fn order(&self, account: &BareJid, order: Order) {
         self.world.order(account, order);
+    }
+
+    /// Uses other certificates for links made from now on.
+    ///
+    /// # Errors
+    /// They cannot be used; the old ones stay.
+    pub fn reload_links(&self, material: &TlsMaterial) -> Result<(), StartError> {
+        Ok(self.cluster.reload_tls(material)?)
     }
 
     /// Whether clients may be sent here.
@@ -309,16 +322,25 @@ impl System {
 
 async fn open_storage(config: &storage::Config) -> Result<Arc<dyn Storage>, storage::StartError> {
     const AGAIN_AFTER: Duration = Duration::from_secs(1);
-    loop {
+    const LOG_EVERY: u64 = 60;
+    for attempt in 0_u64.. {
         match storage::open(config).await {
-            Ok(storage) => return Ok(storage),
             Err(error) if error.is_temporary() => {
-                tracing::error!(%error, "the store cannot be reached; trying again in a second, not ready until then");
+                if attempt.is_multiple_of(LOG_EVERY) {
+                    tracing::error!(attempt, %error, "the store cannot be reached; trying again each second, not ready until then");
+                }
                 tokio::time::sleep(AGAIN_AFTER).await;
             }
-            Err(error) => return Err(error),
+            opened => {
+                return opened.inspect(|_| {
+                    if attempt > 0 {
+                        tracing::info!(attempt, "the store is reached");
+                    }
+                });
+            }
         }
     }
+    unreachable!("a node does not live that many seconds")
 }
 
 fn register(storage: &Arc<dyn Storage>) -> Arc<dyn muster_cluster::ViewRegister> {

@@ -5,6 +5,7 @@
 //! often is refused for a while, alone.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -27,11 +28,16 @@ pub struct Warden {
 pub struct Panicked;
 
 impl Warden {
-    /// Runs one step of the actor at `address`.
+    /// Runs one step of the actor at `address`, which logs call by what is `shown`.
     ///
     /// # Errors
     /// It panicked; the panic has been counted and logged.
-    pub fn guard<T>(&self, address: &str, step: impl FnOnce() -> T) -> Result<T, Panicked> {
+    pub fn guard<T>(
+        &self,
+        address: &str,
+        shown: &dyn Display,
+        step: impl FnOnce() -> T,
+    ) -> Result<T, Panicked> {
         catch_unwind(AssertUnwindSafe(step)).map_err(|panic| {
             let why = panic
                 .downcast_ref::<&str>()
@@ -39,7 +45,7 @@ impl Warden {
                 .or_else(|| panic.downcast_ref::<String>().cloned())
                 .unwrap_or_default();
             metrics::counter!("muster_panics_total").increment(1);
-            tracing::error!(address, why, "a step panicked; the actor goes on from its last committed state");
+            tracing::error!(jid = %shown, why, "a step panicked; the actor goes on from its last committed state");
             self.note(address, Instant::now());
             Panicked
         })
@@ -76,10 +82,10 @@ mod tests {
         let warden = Warden::default();
         for _ in 0..BUDGET {
             assert!(!warden.is_over_budget("room@conference.example"));
-            assert!(warden.guard("room@conference.example", || panic!("on purpose")).is_err());
+            assert!(warden.guard("room@conference.example", &"it", || panic!("on purpose")).is_err());
         }
         assert!(warden.is_over_budget("room@conference.example"));
         assert!(!warden.is_over_budget("other@conference.example"));
-        assert_eq!(warden.guard("other@conference.example", || 7).ok(), Some(7));
+        assert_eq!(warden.guard("other@conference.example", &"it", || 7).ok(), Some(7));
     }
 }

@@ -18,6 +18,7 @@ use crate::copies::Copies;
 use crate::moves::Moves;
 use crate::office::Office;
 use crate::remote::Remote;
+use crate::shown::Shown;
 use crate::sockets::Sockets;
 use crate::storage::Storage;
 use crate::throttle::Throttle;
@@ -147,8 +148,8 @@ impl World {
     }
 
     /// What a log line may say of a JID.
-    pub fn shown<'a>(&self, jid: &'a Jid) -> &'a str {
-        if self.log_jids { jid.as_str() } else { "(hidden)" }
+    pub fn shown<'a>(&'a self, jid: &'a Jid) -> Shown<'a> {
+        Shown { jid, secret: (!self.log_jids).then_some(&self.options.sasl_secret) }
     }
 
     /// Something was dropped on purpose; the metric says what.

@@ -24,8 +24,8 @@ pub(crate) async fn live(
     mut orders: Orders,
     bound: Bound,
 ) -> Result<(), StartError> {
-    metrics::start(&config.metrics.buckets_seconds);
     listen::raise_descriptor_limit();
+    metrics::start(&config.metrics.buckets_seconds);
     let clients = Clients::bind(&config)?;
     let admin = bind_http(&config)?;
     let mut addresses = clients.addresses();
@@ -53,20 +53,20 @@ pub(crate) async fn live(
 
 /// Does as told until the end.
 async fn follow(config: &Config, listeners: &[Arc<ClientListener>], system: &System, orders: &mut Orders) {
-    let mut seen = tls::changed_at(&config.tls);
+    let mut seen = tls::changed_at(config);
     let mut look = tokio::time::interval(Duration::from_secs(config.tls.reload_seconds));
     loop {
         tokio::select! {
             _ = look.tick() => {
-                let now = tls::changed_at(&config.tls);
+                let now = tls::changed_at(config);
                 if now != seen {
                     seen = now;
-                    reload_certificates(config, listeners);
+                    reload_certificates(config, listeners, system);
                 }
             }
             order = orders.recv() => match order {
                 Some(Command::Reload) => {
-                    reload_certificates(config, listeners);
+                    reload_certificates(config, listeners, system);
                     reload_log(config);
                 }
                 Some(Command::Stop) => {
@@ -79,18 +79,23 @@ async fn follow(config: &Config, listeners: &[Arc<ClientListener>], system: &Sys
     }
 }
 
-fn reload_certificates(config: &Config, listeners: &[Arc<ClientListener>]) {
-    if config.tls.certificate.is_none() {
-        return;
-    }
-    match tls::context(&config.tls) {
-        Ok(context) => {
-            listeners.iter().for_each(|listener| listener.reload(context.clone()));
-            tracing::info!("certificates read again: new connections use them");
+fn reload_certificates(config: &Config, listeners: &[Arc<ClientListener>], system: &System) {
+    if config.tls.certificate.is_some() {
+        match tls::context(&config.tls) {
+            Ok(context) => {
+                listeners.iter().for_each(|listener| listener.reload(context.clone()));
+                tracing::info!("certificates read again: new connections use them");
+            }
+            Err(error) => tracing::error!(%error, "the new certificate is not used; the old one stays"),
         }
-        Err(error) => tracing::error!(%error, "the new certificate is not used; the old one stays"),
+        tls::concerns(config).iter().for_each(|concern| tracing::error!("{concern}"));
     }
-    tls::concerns(config).iter().for_each(|concern| tracing::error!("{concern}"));
+    let links = setup::links(config).map_err(StartError::from);
+    match links.and_then(|links| Ok(links.map(|links| system.reload_links(&links)).transpose()?)) {
+        Ok(None) => {}
+        Ok(Some(())) => tracing::info!("certificates of links read again: new links use them"),
+        Err(error) => tracing::error!(%error, "the new certificate of links is not used; the old one stays"),
+    }
 }
 
 fn reload_log(config: &Config) {
@@ -154,11 +159,15 @@ impl Clients {
 
     /// Starts to accept.
     fn accept(self, system: &System) -> Vec<Arc<ClientListener>> {
+        let most = listen::connections_max();
         let mut listeners = Vec::new();
         for (socket, listener) in self.0 {
             listeners.push(listener.clone());
             let system = system.clone();
-            actix_rt::spawn(listen::accept_all(socket, move |tcp, peer| system.accept(tcp, peer, &listener)));
+            let counted = system.clone();
+            let is_full = move || counted.connections() >= most;
+            let take = move |tcp, peer| system.accept(tcp, peer, &listener);
+            actix_rt::spawn(listen::accept_all(socket, is_full, take));
         }
         listeners
     }

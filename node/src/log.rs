@@ -19,7 +19,8 @@ static LEVEL: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 pub fn start(log: &Log, node: &str) {
     let (level, handle) = reload::Layer::new(filter(&log.level));
     let node = node.to_owned();
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // A log on a full disk loses lines. Told to complain, the layer would write that to the same disk, and panic.
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).log_internal_errors(false);
     let started = match log.format {
         LogFormat::Text => {
             let lines = lines

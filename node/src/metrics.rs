@@ -9,6 +9,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
 /// Starts recording; one recorder serves the whole process.
+#[allow(clippy::cast_precision_loss)] // metrics are floating point
 pub fn start(buckets_seconds: &[f64]) {
     HANDLE.get_or_init(|| {
         PrometheusBuilder::new()
@@ -21,6 +22,9 @@ pub fn start(buckets_seconds: &[f64]) {
     gauge!("muster_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     gauge!("process_start_time_seconds").set(now.as_secs_f64());
+    if let Some(limit) = rustix::process::getrlimit(rustix::process::Resource::Nofile).current {
+        gauge!("process_max_fds").set(limit as f64);
+    }
 }
 
 fn describe() {
@@ -34,6 +38,7 @@ fn describe() {
     describe_gauge!("process_start_time_seconds", Unit::Seconds, "When the process started, since 1970.");
     describe_counter!("process_cpu_seconds_total", Unit::Seconds, "Processor time used, user and system.");
     describe_gauge!("process_resident_memory_bytes", Unit::Bytes, "Memory in use.");
+    describe_gauge!("process_max_fds", Unit::Count, "Most file descriptors that may be open.");
     describe_gauge!("process_open_fds", Unit::Count, "Open file descriptors.");
 }
 

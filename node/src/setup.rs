@@ -54,7 +54,7 @@ pub fn storage(storage: &Storage) -> storage::Config {
         StoreKind::Sqlite => storage::Config::Sqlite(SqliteConfig {
             path: storage.path.clone(),
             synchronous: storage.synchronous,
-            ..SqliteConfig::default()
+            queue_bytes_max: storage.queue_bytes_max,
         }),
         StoreKind::Redis => storage::Config::Redis(RedisConfig {
             addresses: storage.addresses.clone(),
@@ -67,7 +67,8 @@ pub fn storage(storage: &Storage) -> storage::Config {
             tls: storage.tls,
             replicas_min: storage.replicas_min,
             timeout_ms: storage.timeout_ms,
-            ..RedisConfig::default()
+            prefix: storage.prefix.clone(),
+            queue_bytes_max: storage.queue_bytes_max,
         }),
     }
 }
@@ -97,14 +98,7 @@ fn network(config: &Config) -> Result<Option<Network>, SetupError> {
     let of = |kind| config.listeners(kind).next().map(|listener| listener.address);
     let (Some(link), Some(gossip)) = (of(Kind::Link), of(Kind::Gossip)) else { return Ok(None) };
     let cluster = &config.cluster;
-    let (Some(ca), Some(certificate), Some(key), Some(key_file)) =
-        (&cluster.ca, &cluster.certificate, &cluster.key, &cluster.key_file)
-    else {
-        return Ok(None);
-    };
-    let read = |path: &std::path::PathBuf| {
-        std::fs::read(path).map_err(|error| SetupError::Unreadable { path: path.clone(), error })
-    };
+    let (Some(tls), Some(key_file)) = (links(config)?, &cluster.key_file) else { return Ok(None) };
     let endpoint = |bind: std::net::SocketAddr| Endpoint {
         bind,
         advertise: cluster.advertise.map(|address| (address, bind.port()).into()),
@@ -115,8 +109,23 @@ fn network(config: &Config) -> Result<Option<Network>, SetupError> {
         link: endpoint(link),
         seeds: cluster.seeds.clone(),
         gossip_key: Secret(trimmed(read_secret(key_file)?)),
-        tls: TlsMaterial { ca: read(ca)?, chain: read(certificate)?, key: Secret(read_secret(key)?) },
+        tls,
     }))
+}
+
+/// The certificates of links, if there are any.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn links(config: &Config) -> Result<Option<TlsMaterial>, SetupError> {
+    let cluster = &config.cluster;
+    let (Some(ca), Some(certificate), Some(key)) = (&cluster.ca, &cluster.certificate, &cluster.key) else {
+        return Ok(None);
+    };
+    let read = |path: &std::path::PathBuf| {
+        std::fs::read(path).map_err(|error| SetupError::Unreadable { path: path.clone(), error })
+    };
+    Ok(Some(TlsMaterial { ca: read(ca)?, chain: read(certificate)?, key: Secret(read_secret(key)?) }))
 }
 
 /// The same on every node, or unknown accounts would be known by salts that differ.

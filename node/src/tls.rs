@@ -100,7 +100,8 @@ fn build(tls: &Tls, chain: Vec<X509>, key_pem: &[u8]) -> Result<SslContext, Erro
         }
         builder.set_verify_cert_store(store.build())?;
         builder.set_client_ca_list(names);
-        builder.set_verify(SslVerifyMode::PEER);
+        // One that cannot be verified does not end the handshake: it is not offered EXTERNAL, and may use a password.
+        builder.set_verify_callback(SslVerifyMode::PEER, |_, _| true);
     }
     Ok(builder.build().into_context())
 }
@@ -173,8 +174,9 @@ fn days_left(until: &Asn1TimeRef) -> i32 {
 }
 
 /// When the files last changed.
-pub fn changed_at(tls: &Tls) -> Vec<Option<SystemTime>> {
-    [&tls.certificate, &tls.key, &tls.client_ca]
+pub fn changed_at(config: &Config) -> Vec<Option<SystemTime>> {
+    let (tls, cluster) = (&config.tls, &config.cluster);
+    [&tls.certificate, &tls.key, &tls.client_ca, &cluster.ca, &cluster.certificate, &cluster.key]
         .into_iter()
         .flatten()
         .map(|path| std::fs::metadata(path).and_then(|facts| facts.modified()).ok())

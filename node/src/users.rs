@@ -1,9 +1,11 @@
 //! Accounts as an administrator names them: text in, checked against the domains of the configuration, into the store.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use jid::BareJid;
 use muster_actors::storage::{Batch, Storage};
+use muster_proto::features::account;
 use muster_proto::sasl::{Credentials, ITERATIONS};
 use muster_proto::store::{Key, Query, Reply, StoreError, Write, collection};
 
@@ -69,7 +71,7 @@ impl Users {
         if self.exists(&jid).await? {
             return Err(UserError::Exists(jid));
         }
-        self.put(vec![(jid.clone(), password.to_owned())]).await?;
+        self.put(vec![Made { jid: jid.clone(), password: password.to_owned(), fresh: true }]).await?;
         Ok(jid)
     }
 
@@ -79,11 +81,22 @@ impl Users {
     /// It does not exist, or the password cannot be used.
     pub async fn set_password(&self, jid: &str, password: &str) -> Result<BareJid, UserError> {
         let jid = self.existing(jid).await?;
-        self.put(vec![(jid.clone(), password.to_owned())]).await?;
+        self.put(vec![Made { jid: jid.clone(), password: password.to_owned(), fresh: false }]).await?;
         Ok(jid)
     }
 
-    /// Removes one, with all that is stored of it.
+    /// Ends one: nobody can log in to it any more. [`muster_proto::session::Order::Remove`] must follow: it tells its contacts
+    /// and clears up the rest.
+    ///
+    /// # Errors
+    /// It does not exist.
+    pub async fn close(&self, jid: &str) -> Result<BareJid, UserError> {
+        let jid = self.existing(jid).await?;
+        self.storage.write(Batch::unfenced(account::closing(&jid))).await?;
+        Ok(jid)
+    }
+
+    /// Removes one, with all that is stored of it, when no node runs; its contacts are not told.
     ///
     /// # Errors
     /// It does not exist.
@@ -91,7 +104,7 @@ impl Users {
         let jid = self.existing(jid).await?;
         let remove = |name| Write::Remove(Key::new(name, jid.to_string()));
         let mut writes = collection::OF_ACCOUNT.map(remove).to_vec();
-        writes.push(Write::RemoveField(accounts_of(jid.domain().as_str()), jid.to_string()));
+        writes.extend(account::closing(&jid));
         self.storage.write(Batch::unfenced(writes)).await?;
         Ok(jid)
     }
@@ -101,12 +114,17 @@ impl Users {
     /// # Errors
     /// One of them cannot be used; those before it may have been added.
     pub async fn import(&self, accounts: Vec<(String, String)>) -> Result<usize, UserError> {
-        let parsed = accounts.into_iter().map(|(jid, password)| Ok((self.account(&jid)?, password)));
-        let parsed = parsed.collect::<Result<Vec<_>, UserError>>()?;
-        for chunk in parsed.chunks(CHUNK) {
-            self.put(chunk.to_vec()).await?;
+        let known: HashSet<String> = self.list().await?.into_iter().collect();
+        let parsed = accounts.into_iter().map(|(jid, password)| {
+            let jid = self.account(&jid)?;
+            Ok(Made { fresh: !known.contains(jid.as_str()), jid, password })
+        });
+        let mut parsed = parsed.collect::<Result<Vec<_>, UserError>>()?;
+        let count = parsed.len();
+        while !parsed.is_empty() {
+            self.put(parsed.drain(..parsed.len().min(CHUNK)).collect()).await?;
         }
-        Ok(parsed.len())
+        Ok(count)
     }
 
     async fn existing(&self, jid: &str) -> Result<BareJid, UserError> {
@@ -119,17 +137,24 @@ impl Users {
         Ok(matches!(self.storage.query(query).await?, Reply::Document(Some(_))))
     }
 
-    async fn put(&self, accounts: Vec<(BareJid, String)>) -> Result<(), UserError> {
-        let derived = tokio::task::spawn_blocking(move || {
-            let each = accounts.into_iter().map(|(jid, password)| keys(&jid, &password));
-            each.collect::<Result<Vec<_>, _>>()
-        });
-        let writes = match derived.await {
-            Ok(writes) => writes?,
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-        };
-        self.storage.write(Batch::unfenced(writes.into_iter().flatten().collect())).await?;
-        Ok(())
+    /// Derives keys on all cores and writes them in one go.
+    async fn put(&self, mut accounts: Vec<Made>) -> Result<(), UserError> {
+        let share = accounts.len().div_ceil(std::thread::available_parallelism().map_or(1, usize::from));
+        let mut shares = Vec::new();
+        while !accounts.is_empty() {
+            let share: Vec<_> = accounts.drain(..accounts.len().min(share)).collect();
+            shares.push(tokio::task::spawn_blocking(move || {
+                share.iter().map(Made::writes).collect::<Result<Vec<_>, _>>()
+            }));
+        }
+        let mut writes = Vec::new();
+        for share in shares {
+            match share.await {
+                Ok(derived) => writes.extend(derived?.into_iter().flatten()),
+                Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+            }
+        }
+        Ok(self.storage.write(Batch::unfenced(writes)).await?)
     }
 
     fn account(&self, text: &str) -> Result<BareJid, UserError> {
@@ -149,15 +174,27 @@ fn accounts_of(domain: &str) -> Key {
     Key::new(collection::ACCOUNTS, domain)
 }
 
-fn keys(jid: &BareJid, password: &str) -> Result<[Write; 2], UserError> {
-    let refused = |error: String| UserError::Password(jid.clone(), error);
-    let credentials = Credentials::derive(password, rand::random(), ITERATIONS)
-        .map_err(|error| refused(error.to_string()))?;
-    let json = serde_json::to_vec(&credentials).map_err(|error| refused(error.to_string()))?;
-    Ok([
-        Write::Put(Key::new(collection::CREDENTIALS, jid.to_string()), json),
-        Write::SetField(accounts_of(jid.domain().as_str()), jid.to_string(), Vec::new()),
-    ])
+/// An account to be written.
+struct Made {
+    jid: BareJid,
+    password: String,
+    /// It does not exist yet.
+    fresh: bool,
+}
+
+impl Made {
+    fn writes(&self) -> Result<Vec<Write>, UserError> {
+        let refused = |error: String| UserError::Password(self.jid.clone(), error);
+        if self.password.len() > account::PASSWORD_BYTES_MAX {
+            return Err(refused(format!("it is longer than {} bytes", account::PASSWORD_BYTES_MAX)));
+        }
+        let credentials = Credentials::derive(&self.password, rand::random(), ITERATIONS)
+            .map_err(|error| refused(error.to_string()))?;
+        Ok(match self.fresh {
+            true => account::creation(&self.jid, &credentials),
+            false => vec![account::password(&self.jid, &credentials)],
+        })
+    }
 }
 
 /// Reads a file of accounts: on each line an address, a space or tab, and the password, which may itself hold spaces.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use jid::BareJid;
+use muster_cluster::Slot;
 use muster_proto::features::account::creation;
 use muster_proto::machine::SocketId;
 use muster_proto::sasl::Credentials;
@@ -48,8 +49,8 @@ impl Socket {
             Effect::LoggedIn(_) => metrics::counter!("muster_log_ins_total").increment(1),
             Effect::LogInFailed(account) => {
                 metrics::counter!("muster_log_in_failures_total").increment(1);
-                let name = account.as_ref().map_or("", |account| self.world.shown(account));
-                tracing::info!(peer = %self.peer, account = name, "log-in failed");
+                let account_shown = account.as_ref().map(|account| self.world.shown(account).to_string());
+                tracing::info!(peer = %self.peer, jid = account_shown, stream = %self.stream.id(), "log-in failed");
                 self.world.throttle.failed(self.peer, account.as_ref(), self.listener.guarded);
             }
             Effect::Register { account, password } => self.register(account, password, ctx),
@@ -74,7 +75,9 @@ impl Socket {
                 self.say(|sid, socket| SessionInput::Word { sid, socket, word });
             }
             Effect::Close(ending) => {
-                tracing::debug!(socket = self.id.number, peer = %self.peer, why = ending_name(&ending), "stream ended");
+                let jid = self.stream.account().map(|account| self.world.shown(account).to_string());
+                let (stream, why) = (self.stream.id(), ending_name(&ending));
+                tracing::debug!(socket = self.id.number, %stream, peer = %self.peer, jid, why, "stream ended");
                 self.ending(ending.is_resumable(), ctx);
             }
         }
@@ -111,7 +114,16 @@ impl Socket {
     /// A stanza was read: names it in the logs.
     fn note(&self, stanza: &mut Stanza) {
         stanza.trace = Trace(self.trace.wrapping_add(self.said + 1));
-        tracing::trace!(trace = stanza.trace.0, socket = self.id.number, kind = stanza.kind.name(), "read");
+        let account = self.stream.account();
+        tracing::trace!(
+            trace = stanza.trace.0,
+            slot = account.map(|account| Slot::of(account.as_str().as_bytes()).0),
+            jid = account.map(|account| display(self.world.shown(account))),
+            socket = self.id.number,
+            stream = %self.stream.id(),
+            kind = stanza.kind.name(),
+            "read"
+        );
         crate::metrics::stanza(stanza.kind);
     }
 

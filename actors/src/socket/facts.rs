@@ -2,6 +2,7 @@
 
 use jid::BareJid;
 use muster_proto::stream::TlsFacts;
+use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::ssl::{SslRef, SslVersion};
@@ -17,11 +18,15 @@ const XMPP_ADDR: &str = "1.3.6.1.5.5.7.8.5";
 
 /// Reads them from a finished handshake.
 pub fn of(ssl: &SslRef) -> TlsFacts {
-    TlsFacts {
+    let facts = TlsFacts {
         exporter: exporter(ssl),
         server_end_point: ssl.certificate().and_then(end_point),
         client_identities: client_identities(ssl),
-    }
+    };
+    // A certificate that was not believed leaves errors in the thread's queue, where the next read of any connection would
+    // find them and take them for its own (SSL_get_error(3)).
+    drop(ErrorStack::get());
+    facts
 }
 
 fn exporter(ssl: &SslRef) -> Option<Vec<u8>> {

@@ -256,7 +256,8 @@ impl Socket {
     fn open_session(&mut self, sid: u64, jid: &FullJid, how: &'static str, ctx: &mut Context<Self>) {
         self.sid = Some(sid);
         ctx.cancel_future(self.log_in_timer);
-        tracing::debug!(jid = self.world.shown(jid), sid, socket = self.id.number, "{how}");
+        let (stream, peer) = (self.stream.id(), self.peer);
+        tracing::debug!(jid = %self.world.shown(jid), sid, socket = self.id.number, %stream, %peer, "{how}");
     }
 
     /// Writes a numbered stanza, and asks for acknowledgements now and then.
@@ -278,7 +279,13 @@ impl Socket {
     fn told(&mut self, message: ToSocket, ctx: &mut Context<Self>) {
         match message {
             ToSocket::Stanza(stanza) => {
-                tracing::trace!(trace = stanza.trace.0, socket = self.id.number, "written");
+                tracing::trace!(
+                    trace = stanza.trace.0,
+                    socket = self.id.number,
+                    stream = %self.stream.id(),
+                    kind = stanza.kind.name(),
+                    "written"
+                );
                 stanza.write(self.unsent.buffer());
                 self.check_unsent(ctx);
             }
@@ -310,7 +317,14 @@ impl Socket {
             }
             ToSocket::Ack(h) => self.feed(Input::Ack(h), ctx),
             ToSocket::Counted(number, stanza) => {
-                tracing::trace!(trace = stanza.trace.0, socket = self.id.number, number, "written");
+                tracing::trace!(
+                    trace = stanza.trace.0,
+                    socket = self.id.number,
+                    stream = %self.stream.id(),
+                    kind = stanza.kind.name(),
+                    number,
+                    "written"
+                );
                 self.write_counted(number, &stanza, ctx);
             }
             ToSocket::Interrupt(error) => self.end(error, ctx),
@@ -321,7 +335,8 @@ impl Socket {
         let bytes_max = self.world.options.limits.unsent_bytes_max + self.allowance;
         if self.unsent.len() > bytes_max && self.state != State::Gone {
             metrics::counter!("muster_slow_clients_total").increment(1);
-            tracing::info!(peer = %self.peer, "a client does not read; its connection is cut");
+            let jid = self.stream.account().map(|account| self.world.shown(account).to_string());
+            tracing::info!(peer = %self.peer, jid, stream = %self.stream.id(), "a client does not read; its connection is cut");
             self.detach(true);
             self.gone(ctx);
         }

@@ -54,7 +54,7 @@ pub(super) async fn password(shared: Data<Shared>, user: Json<User>) -> HttpResp
 /// Removes one, with all that is stored of it, and ends its streams.
 pub(super) async fn remove(shared: Data<Shared>, which: Query<Which>) -> HttpResponse {
     let Some(users) = of(&shared) else { return starting() };
-    answer(users.remove(&which.jid).await.map(|jid| order(&shared, &jid, Order::Remove)))
+    answer(users.close(&which.jid).await.map(|jid| order(&shared, &jid, Order::Remove)))
 }
 
 /// Adds all of a file.

@@ -39,18 +39,18 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
         Command::Status { json, file } => {
             let status = Remote::must_find(&file.load()?)?.get("/status")?.done()?;
             match json {
-                true => println!("{}", serde_json::to_string_pretty(&status).map_err(refused)?),
-                false => print!("{}", table(&status)),
+                true => say!("{}", serde_json::to_string_pretty(&status).map_err(refused)?),
+                false => say!("{}", table(&status).trim_end()),
             }
         }
         Command::Ring { jid, file } => {
             let path = format!("/ring?jid={}", escaped(&jid));
             let ring = Remote::must_find(&file.load()?)?.get(&path)?.done()?;
-            println!("address     {}", text(&ring["jid"]));
-            println!("slot        {}", text(&ring["slot"]));
-            println!("owner       {}", text(&ring["owner"]));
+            say!("address     {}", text(&ring["jid"]));
+            say!("slot        {}", text(&ring["slot"]));
+            say!("owner       {}", text(&ring["owner"]));
             let preference: Vec<_> = ring["preference"].as_array().into_iter().flatten().map(text).collect();
-            println!("preference  {}", preference.join(", "));
+            say!("preference  {}", preference.join(", "));
         }
     }
     Ok(())
@@ -59,7 +59,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
 pub(super) fn run_node(command: NodeCommand) -> Result<(), Failure> {
     let NodeCommand::Drain { file } = command;
     Remote::must_find(&file.load()?)?.post("/drain", &Value::Null)?.done()?;
-    println!("drained: the node is empty and can be stopped");
+    say!("drained: the node is empty and can be stopped");
     Ok(())
 }
 

@@ -1,5 +1,13 @@
 //! The command line: what `muster --help` says, and how each command ends.
 
+/// Prints a line. Whoever read it may be gone (`| head`, a closed terminal); that is no reason to stop half-way.
+macro_rules! say {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($words)*);
+    }};
+}
+
 mod cluster;
 mod password;
 mod remote;
@@ -80,7 +88,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Up(up) => up::up(&up),
         Command::Down(down) => up::down(&down),
         Command::Version => {
-            println!("muster {}", env!("CARGO_PKG_VERSION"));
+            say!("muster {}", env!("CARGO_PKG_VERSION"));
             Ok(())
         }
     };

@@ -3,6 +3,7 @@
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{ConfigFile, Failure, refused};
+use crate::error::StartError;
 use crate::running::{Command, Node};
 use crate::{log, tls};
 
@@ -37,15 +38,19 @@ pub(super) fn serve(file: &ConfigFile) -> Result<(), Failure> {
             let _ = commands.send(command);
         }
     });
-    Ok(running.wait()?)
+    match running.wait() {
+        // It ended as it was told.
+        Err(StartError::Stopped) => Ok(()),
+        ended => Ok(ended?),
+    }
 }
 
 /// Tells what is wrong.
 pub(super) fn check(file: &ConfigFile) -> Result<(), Failure> {
     let config = file.load()?;
     for concern in tls::concerns(&config) {
-        println!("warning: {concern}");
+        say!("warning: {concern}");
     }
-    println!("{}: no faults", file.config.display());
+    say!("{}: no faults", file.config.display());
     Ok(())
 }

@@ -69,7 +69,7 @@ fn add(config: &Config, jid: &str, password: String) -> Result<(), Failure> {
         Some(node) => drop(node.post("/users", &User { jid: jid.to_owned(), password })?.done()?),
         None => drop(in_store(config, async |users| users.add(jid, &password).await)?),
     }
-    println!("{jid}: added");
+    say!("{jid}: added");
     Ok(())
 }
 
@@ -78,7 +78,7 @@ fn remove(config: &Config, jid: &str) -> Result<(), Failure> {
         Some(node) => drop(node.delete(&format!("/users?jid={}", escaped(jid)))?.done()?),
         None => drop(in_store(config, async |users| users.remove(jid).await)?),
     }
-    println!("{jid}: removed");
+    say!("{jid}: removed");
     Ok(())
 }
 
@@ -87,7 +87,7 @@ fn set_password(config: &Config, jid: &str, password: String) -> Result<(), Fail
         Some(node) => drop(node.put("/users", &User { jid: jid.to_owned(), password })?.done()?),
         None => drop(in_store(config, async |users| users.set_password(jid, &password).await)?),
     }
-    println!("{jid}: has another password");
+    say!("{jid}: has another password");
     Ok(())
 }
 
@@ -96,7 +96,7 @@ fn list(config: &Config) -> Result<(), Failure> {
         Some(node) => serde_json::from_value(node.get("/users")?.done()?).map_err(refused)?,
         None => in_store(config, async |users| users.list().await)?,
     };
-    all.iter().for_each(|jid| println!("{jid}"));
+    all.iter().for_each(|jid| say!("{jid}"));
     Ok(())
 }
 
@@ -109,7 +109,7 @@ fn import(config: &Config, file: &std::path::Path) -> Result<(), Failure> {
         Some(node) => drop(node.post_text("/users/import", &text)?.done()?),
         None => drop(in_store(config, async |users| users.import(accounts).await)?),
     }
-    println!("{count} accounts");
+    say!("{count} accounts");
     Ok(())
 }
 

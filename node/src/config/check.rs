@@ -220,6 +220,10 @@ fn storage(sections: &Sections, faults: &mut Faults) {
             for address in &storage.addresses {
                 host_port("storage.addresses", address, "for example \"127.0.0.1:6379\"", faults);
             }
+            if storage.prefix.is_empty() || storage.prefix.contains(['{', '}']) {
+                let fix = "\"m\" is the default";
+                faults.at("storage.prefix", "must not be empty, nor hold { or }", fix);
+            }
             if storage.topology == Topology::Cluster && storage.database != 0 {
                 faults.at("storage.database", "a Redis Cluster has only database 0", "remove it");
             }
@@ -299,6 +303,10 @@ fn numbers(sections: &Sections, faults: &mut Faults) {
                 faults.at(&format!("limits.{key}"), "must not be 0", "leave it out for the default");
             }
         }
+    }
+    if sections.storage.queue_bytes_max < sections.limits.stanza_bytes_max {
+        let fix = "67108864 (64 MiB) is the default";
+        faults.at("storage.queue_bytes_max", "must hold at least limits.stanza_bytes_max", fix);
     }
     if sections.storage.timeout_ms == 0 {
         faults.at("storage.timeout_ms", "must not be 0", "5000 is the default");

@@ -181,6 +181,10 @@ pub struct Storage {
     pub sentinel_password_file: Option<PathBuf>,
     /// Redis: whether connections are encrypted.
     pub tls: bool,
+    /// Redis: what every key begins with.
+    pub prefix: String,
+    /// Bytes of questions and writes that may wait for the store.
+    pub queue_bytes_max: usize,
     /// Redis: how many replicas must have a write before it is acknowledged.
     pub replicas_min: u32,
     /// Redis: milliseconds that a question or a write may take.
@@ -301,6 +305,8 @@ impl Default for Storage {
             password_file: redis.password_file,
             sentinel_password_file: redis.sentinel_password_file,
             tls: redis.tls,
+            prefix: redis.prefix,
+            queue_bytes_max: redis.queue_bytes_max,
             replicas_min: redis.replicas_min,
             timeout_ms: redis.timeout_ms,
         }

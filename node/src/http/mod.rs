@@ -12,6 +12,9 @@ use actix_web::{App, HttpServer, web};
 use crate::admin;
 use crate::shared::Shared;
 
+/// Connections at once to each listener: each takes a descriptor that a client could use.
+const CONNECTIONS_MAX: usize = 64;
+
 /// Serves on these listeners; those marked true have the admin API too.
 pub(crate) fn serve(
     listeners: Vec<(bool, TcpListener)>,
@@ -29,7 +32,13 @@ pub(crate) fn serve(
             if has_admin { app.configure(admin::routes) } else { app }
         });
         // One thread is plenty for scrapes and probes, and leaves the cores to chat.
-        let server = server.workers(1).disable_signals().shutdown_timeout(1).listen(listener)?.run();
+        let server = server
+            .workers(1)
+            .max_connections(CONNECTIONS_MAX)
+            .disable_signals()
+            .shutdown_timeout(1)
+            .listen(listener)?
+            .run();
         handles.push(server.handle());
         actix_rt::spawn(server);
     }

@@ -55,7 +55,9 @@ impl Stream {
         let mut bytes = b"<?xml version='1.0'?><stream:stream".to_vec();
         attribute("xmlns", ns::CLIENT, &mut bytes);
         attribute("xmlns:stream", ns::STREAM, &mut bytes);
-        attribute("id", &self.chance.draw(env), &mut bytes);
+        let id = self.chance.draw(env);
+        self.id = u128::from_str_radix(&id, 16).expect("32 hexadecimal digits are 128 bits");
+        attribute("id", &id, &mut bytes);
         let first = env.options.domains.first().map(|domain| domain.name.as_str());
         if let Some(from) = self.domain.as_deref().or(first) {
             attribute("from", from, &mut bytes);

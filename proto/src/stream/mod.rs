@@ -185,6 +185,8 @@ impl Ending {
 pub struct Stream {
     channel: Channel,
     chance: Chance,
+    /// The id of the last header that was sent.
+    id: u128,
     /// Made anew for every stream that runs over the connection.
     reader: Option<Reader>,
     state: State,
@@ -278,6 +280,7 @@ impl Stream {
         Self {
             channel,
             chance: Chance { seed, count: 0 },
+            id: 0,
             reader: None,
             state: State::Opening,
             pending: Vec::new(),
@@ -309,6 +312,11 @@ impl Stream {
     /// Whether the stream is over: nothing comes of it any more.
     pub fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
+    }
+
+    /// The id of its last header (RFC 6120 §4.7.3), which clients log too.
+    pub fn id(&self) -> String {
+        format!("{:032x}", self.id)
     }
 
     /// Who is logged in, or was when the stream ended.

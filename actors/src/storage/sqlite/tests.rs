@@ -204,10 +204,11 @@ fn the_process_that_is_killed() {
     contract::run(async {
         let last = Subject(Arc::clone(&store)).page("victim@x", all()).await.last().map_or(0, |(id, _)| *id);
         for n in last + 1.. {
-            let writes = (0..20).map(|k| {
-                let owner = if k == 0 { "victim@x".to_owned() } else { format!("other-{k}@x") };
-                store.write(Batch::unfenced(vec![Write::Append(log(&owner), n, vec![7; 500])]))
-            });
+            let append = |owner: &str| Write::Append(log(owner), n, vec![7; 500]);
+            // Those that are looked at are written together: killed in between, one would lack what the other has.
+            let looked_at = Batch::unfenced(vec![append("victim@x"), append("other-19@x")]);
+            let others = (1..19).map(|k| Batch::unfenced(vec![append(&format!("other-{k}@x"))]));
+            let writes = std::iter::once(looked_at).chain(others).map(|batch| store.write(batch));
             join_all(writes.collect::<Vec<_>>()).await.into_iter().for_each(|outcome| outcome.unwrap());
             println!("durable {n}");
         }

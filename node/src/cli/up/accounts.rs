@@ -23,13 +23,15 @@ pub(super) async fn create(plan: &Plan) -> Result<Vec<(String, String)>, Failure
             fresh.push(jid);
         }
     }
+    let ours = |jid: &str| jid.rsplit_once('@').is_some_and(|(_, domain)| domain == plan.domain);
+    // Those of another domain that was started here before are kept, last.
+    accounts.sort_by_key(|(jid, _)| !ours(jid));
     let lines: String = accounts.iter().map(|(jid, password)| format!("{jid} {password}\n")).collect();
     write_secret(&file, lines.as_bytes())?;
 
     let Some(node) = plan.nodes.first() else { return Ok(accounts) };
     let token = std::fs::read_to_string(node.folder.join("data").join("admin-token")).map_err(refused)?;
     let node = Remote::at(node.http, token.trim());
-    let ours = |jid: &str| jid.rsplit_once('@').is_some_and(|(_, domain)| domain == plan.domain);
     for (jid, password) in accounts.iter().filter(|(jid, _)| ours(jid)) {
         let user = User { jid: jid.clone(), password: password.clone() };
         match node.post("/users", &user)? {

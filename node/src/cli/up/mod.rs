@@ -75,27 +75,31 @@ pub(super) fn up(up: &Up) -> Result<(), Failure> {
         // Caught from here on: whatever happens later, what was started is stopped.
         let mut term = signal(SignalKind::terminate()).map_err(refused)?;
         let mut int = signal(SignalKind::interrupt()).map_err(refused)?;
+        // The terminal was closed.
+        let mut hup = signal(SignalKind::hangup()).map_err(refused)?;
         let mut nodes = Nodes::default();
         let started = tokio::select! {
             started = start(up, &plan, &mut nodes) => started,
             _ = term.recv() => Err(refused("stopped")),
             _ = int.recv() => Err(refused("stopped")),
+            _ = hup.recv() => Err(refused("stopped")),
         };
         if let Err(failure) = started {
             nodes.stop().await;
             return Err(failure);
         }
         if up.detach {
-            println!("Stop it with: muster down --dir {}", plan.dir.display());
+            say!("Stop it with: muster down --dir {}", plan.dir.display());
             return Ok(());
         }
-        println!("Ctrl-C stops it.");
+        say!("Ctrl-C stops it.");
         let ended = tokio::select! {
             _ = term.recv() => Ok(()),
             _ = int.recv() => Ok(()),
+            _ = hup.recv() => Ok(()),
             failure = nodes.watch() => Err(failure),
         };
-        println!("stopping");
+        say!("stopping");
         nodes.stop().await;
         ended
     })
@@ -122,6 +126,6 @@ pub(super) fn down(down: &Down) -> Result<(), Failure> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(refused)?;
     let stopped = runtime.block_on(process::stop_all(&dir));
-    println!("{stopped} processes stopped");
+    say!("{stopped} processes stopped");
     Ok(())
 }

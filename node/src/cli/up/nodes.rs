@@ -100,11 +100,7 @@ impl Nodes {
             for (started, ended) in self.0.iter_mut().zip(&mut ended) {
                 if let (false, Ok(Some(status))) = (*ended, started.child.try_wait()) {
                     *ended = true;
-                    println!(
-                        "{} ended ({status}); see {}",
-                        started.name,
-                        started.folder.join("log").display()
-                    );
+                    say!("{} ended ({status}); see {}", started.name, started.folder.join("log").display());
                 }
             }
         }
