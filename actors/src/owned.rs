@@ -140,9 +140,7 @@ impl<M: Owned> Owner<M> {
         match replies {
             Ok(replies) => {
                 let machine =
-                    self.world.warden.guard(self.address.as_str(), &self.world.shown(&self.address), || {
-                        M::new(self.address.clone(), replies)
-                    });
+                    self.world.warden.guard(self.address.as_str(), || M::new(self.address.clone(), replies));
                 if let Ok(machine) = machine {
                     self.state = State::Ready(Box::new(machine));
                     for letter in letters {
@@ -225,9 +223,7 @@ impl<M: Owned> Owner<M> {
         let mut out = Out::default();
         let world = self.world.clone();
         let env = world.env();
-        let shown = world.shown(&self.address);
-        let stepped =
-            world.warden.guard(self.address.as_str(), &shown, || step(machine, &env, &mut out)).is_ok();
+        let stepped = world.warden.guard(self.address.as_str(), || step(machine, &env, &mut out)).is_ok();
         if !stepped {
             self.copying.distrust();
             return false;

@@ -5,10 +5,13 @@
 //! often is refused for a while, alone.
 
 use std::collections::HashMap;
-use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
+
+use jid::Jid;
+
+use crate::shown::Shown;
 
 /// Panics of one address within [`WINDOW`] after which it is refused.
 const BUDGET: usize = 5;
@@ -21,6 +24,8 @@ const ADDRESSES_MAX: usize = 10_000;
 #[derive(Default)]
 pub struct Warden {
     panics: Mutex<HashMap<Box<str>, Vec<Instant>>>,
+    /// Hides addresses in logs.
+    secret: Option<[u8; 32]>,
 }
 
 /// A step panicked.
@@ -28,16 +33,21 @@ pub struct Warden {
 pub struct Panicked;
 
 impl Warden {
-    /// Runs one step of the actor at `address`, which logs call by what is `shown`.
+    /// One whose log lines hide addresses if there is a secret to hide them with.
+    pub fn new(secret: Option<[u8; 32]>) -> Self {
+        Self { secret, ..Self::default() }
+    }
+
+    fn shown(&self, address: &str) -> Option<String> {
+        let jid = Jid::new(address).ok()?;
+        Some(Shown { jid: &jid, secret: self.secret.as_ref() }.to_string())
+    }
+
+    /// Runs one step of the actor at `address`.
     ///
     /// # Errors
     /// It panicked; the panic has been counted and logged.
-    pub fn guard<T>(
-        &self,
-        address: &str,
-        shown: &dyn Display,
-        step: impl FnOnce() -> T,
-    ) -> Result<T, Panicked> {
+    pub fn guard<T>(&self, address: &str, step: impl FnOnce() -> T) -> Result<T, Panicked> {
         catch_unwind(AssertUnwindSafe(step)).map_err(|panic| {
             let why = panic
                 .downcast_ref::<&str>()
@@ -45,7 +55,11 @@ impl Warden {
                 .or_else(|| panic.downcast_ref::<String>().cloned())
                 .unwrap_or_default();
             metrics::counter!("muster_panics_total").increment(1);
-            tracing::error!(jid = %shown, why, "a step panicked; the actor goes on from its last committed state");
+            tracing::error!(
+                jid = self.shown(address),
+                why,
+                "a step panicked; the actor goes on from its last committed state"
+            );
             self.note(address, Instant::now());
             Panicked
         })
@@ -82,10 +96,10 @@ mod tests {
         let warden = Warden::default();
         for _ in 0..BUDGET {
             assert!(!warden.is_over_budget("room@conference.example"));
-            assert!(warden.guard("room@conference.example", &"it", || panic!("on purpose")).is_err());
+            assert!(warden.guard("room@conference.example", || panic!("on purpose")).is_err());
         }
         assert!(warden.is_over_budget("room@conference.example"));
         assert!(!warden.is_over_budget("other@conference.example"));
-        assert_eq!(warden.guard("other@conference.example", &"it", || 7).ok(), Some(7));
+        assert_eq!(warden.guard("other@conference.example", || 7).ok(), Some(7));
     }
 }

@@ -75,6 +75,7 @@ pub struct Parts {
 impl World {
     /// A world without a cluster yet.
     pub fn new(parts: Parts) -> Self {
+        let warden = Warden::new((!parts.log_jids).then_some(parts.options.sasl_secret));
         Self {
             options: parts.options,
             features: parts.features,
@@ -85,7 +86,7 @@ impl World {
             room_copies: Copies::default(),
             sockets: Sockets::new(&parts.arbiters),
             moves: Moves::default(),
-            warden: Warden::default(),
+            warden,
             throttle: parts.throttle,
             draining: AtomicBool::new(false),
             table: ArcSwap::from_pointee(Table::default()),
