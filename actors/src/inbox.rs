@@ -69,6 +69,7 @@ impl World {
                 let slot = Slot::of(address.as_str().as_bytes()).0;
                 self.rooms.adopt(self, slot, &address, room);
             }
+            Remote::AdoptPart(part) => self.adopt_part(part),
             Remote::SlotsMoved { epoch, rooms, slots } => {
                 let role = if rooms { Role::Rooms } else { Role::Sessions };
                 self.moves.moved(self, role, epoch, &slots);

@@ -18,6 +18,7 @@ use crate::copying::Copying;
 use crate::keys;
 use crate::mail::{Letter, Mail};
 use crate::office::Office;
+use crate::parts;
 use crate::remote::Remote;
 use crate::storage::{Batch, Fence};
 use crate::world::{World, now};
@@ -29,6 +30,9 @@ const RECEIPT_EVERY: u64 = 16;
 
 /// An alarm that is due, or was before a step that panicked, does not ring more often.
 const ALARM_WAIT_MIN: Duration = Duration::from_millis(100);
+
+/// A link that is full is tried again after this.
+const GIVE_AGAIN: Duration = Duration::from_millis(20);
 
 /// A machine that an [`Owner`] runs.
 pub trait Owned: Machine<Input: Unpin> + Clone + Send + Unpin {
@@ -65,11 +69,11 @@ pub trait Owned: Machine<Input: Unpin> + Clone + Send + Unpin {
         call: Call<Self>,
     ) -> Result<(), (Call<Self>, Condition)>;
 
-    /// Sends the machine to its new owner. `Err` gives it back: the link is full for now.
+    /// Sends the machine to its new owner.
     ///
     /// # Errors
-    /// Gives it back.
-    fn give(self, world: &World, to: u64) -> Result<(), (Self, bool)>;
+    /// Gives it back with the reason, as [`World::send`] names it.
+    fn give(self, world: &World, to: u64) -> Result<(), (Self, Condition)>;
 
     /// The word that carries all of the machine to its backup, with the number of its last change.
     fn copy(self, lsn: Lsn) -> Remote;
@@ -363,20 +367,42 @@ impl<M: Owned> Owner<M> {
         let State::Ready(machine) = std::mem::replace(&mut self.state, State::Gone) else { return };
         let given = if machine.is_idle() { Ok(()) } else { machine.give(&self.world, to) };
         match given {
-            Ok(()) => {
-                self.retire(ctx);
-                self.world.moves.left(M::ROLE, self.slot, &self.world);
-            }
-            Err((machine, true)) => {
+            Ok(()) => self.left(ctx),
+            Err((machine, Condition::ResourceConstraint)) => {
                 self.state = State::Ready(Box::new(machine));
-                ctx.run_later(Duration::from_millis(20), |owner, ctx| owner.settle(ctx));
+                ctx.run_later(GIVE_AGAIN, |owner, ctx| owner.settle(ctx));
             }
-            Err((_, false)) => {
-                tracing::warn!(slot = self.slot, jid = %self.world.shown(&self.address), "its new owner is gone; {} is lost", M::NAME);
-                self.retire(ctx);
-                self.world.moves.left(M::ROLE, self.slot, &self.world);
+            Err((machine, Condition::PolicyViolation)) => {
+                self.give_parts(parts::split(&machine, &self.address), to, ctx);
+            }
+            Err((_, _)) => self.is_lost(ctx),
+        }
+    }
+
+    /// A machine too large for one message leaves in parts, as fast as the link takes them.
+    fn give_parts(&mut self, mut parts: VecDeque<Remote>, to: u64, ctx: &mut Context<Self>) {
+        while let Some(part) = parts.pop_front() {
+            match self.world.send(to, part) {
+                Ok(()) => {}
+                Err((part, Condition::ResourceConstraint)) => {
+                    parts.push_front(part);
+                    ctx.run_later(GIVE_AGAIN, move |owner, ctx| owner.give_parts(parts, to, ctx));
+                    return;
+                }
+                Err((_, _)) => return self.is_lost(ctx),
             }
         }
+        self.left(ctx);
+    }
+
+    fn left(&mut self, ctx: &mut Context<Self>) {
+        self.retire(ctx);
+        self.world.moves.left(M::ROLE, self.slot, &self.world);
+    }
+
+    fn is_lost(&mut self, ctx: &mut Context<Self>) {
+        tracing::warn!(slot = self.slot, jid = %self.world.shown(&self.address), "its new owner is gone; {} is lost", M::NAME);
+        self.left(ctx);
     }
 }
 

@@ -7,6 +7,8 @@ use muster_proto::session::{self, Order, Session, Word};
 use muster_proto::stanza::Stanza;
 use serde::{Deserialize, Serialize};
 
+use crate::parts::Part;
+
 /// One message between nodes.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Remote {
@@ -105,6 +107,8 @@ pub enum Remote {
         /// Which.
         address: BareJid,
     },
+    /// A part of a session or room that moves to the receiver and is too large for one message.
+    AdoptPart(Part),
 }
 
 /// What may happen to a session from another node.
@@ -206,6 +210,7 @@ impl Remote {
             Self::Socket { .. } | Self::AdoptSession(_) | Self::AdoptRoom(_) | Self::SlotsMoved { .. } => {
                 None
             }
+            Self::AdoptPart(_) => None,
             Self::CopySession { .. } | Self::CopyRoom { .. } => None,
             Self::SessionChanged { .. } | Self::RoomChanged { .. } => None,
             Self::Backed { .. } | Self::Forget { .. } => None,

@@ -54,10 +54,10 @@ impl Owned for Room {
         })
     }
 
-    fn give(self, world: &World, to: u64) -> Result<(), (Self, bool)> {
+    fn give(self, world: &World, to: u64) -> Result<(), (Self, Condition)> {
         world.send(to, Remote::AdoptRoom(Box::new(self))).map_err(|(message, condition)| {
             let Remote::AdoptRoom(room) = message else { unreachable!("the message that was given back") };
-            (*room, condition == Condition::ResourceConstraint)
+            (*room, condition)
         })
     }
 

@@ -86,12 +86,12 @@ impl Owned for Session {
         })
     }
 
-    fn give(self, world: &World, to: u64) -> Result<(), (Self, bool)> {
+    fn give(self, world: &World, to: u64) -> Result<(), (Self, Condition)> {
         world.send(to, Remote::AdoptSession(Box::new(self))).map_err(|(message, condition)| {
             let Remote::AdoptSession(session) = message else {
                 unreachable!("the message that was given back")
             };
-            (*session, condition == Condition::ResourceConstraint)
+            (*session, condition)
         })
     }
 

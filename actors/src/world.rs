@@ -17,6 +17,7 @@ use muster_proto::session::Session;
 use crate::copies::Copies;
 use crate::moves::Moves;
 use crate::office::Office;
+use crate::parts::Joined;
 use crate::remote::Remote;
 use crate::shown::Shown;
 use crate::sockets::Sockets;
@@ -44,6 +45,8 @@ pub struct World {
     pub sockets: Sockets,
     /// Slots on their way.
     pub moves: Moves,
+    /// Machines that have arrived in part.
+    pub parts: Joined,
     /// Who panicked.
     pub warden: Warden,
     /// Who may connect and try.
@@ -86,6 +89,7 @@ impl World {
             room_copies: Copies::default(),
             sockets: Sockets::new(&parts.arbiters),
             moves: Moves::default(),
+            parts: Joined::default(),
             warden,
             throttle: parts.throttle,
             draining: AtomicBool::new(false),

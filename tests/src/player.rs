@@ -277,6 +277,10 @@ impl Player {
                     self.0.fences.borrow_mut().insert(id.to_owned());
                     return None;
                 }
+                // A server may ask for an acknowledgement at any time (XEP-0198 §4).
+                if element.is("r", ns::SM) {
+                    return None;
+                }
                 self.0.play.script().hears(&self.name(), &String::from(element));
             }
             Some(other) => self.0.play.script().hears(&self.name(), &describe(Some(other))),

@@ -8,4 +8,5 @@ mod info;
 mod private;
 mod register;
 mod rooms;
+mod stream_management;
 mod vcard;

@@ -31,8 +31,8 @@ use io::{Io, Unsent};
 const WINDOW: u64 = 64;
 /// Reads in a row before others get their turn.
 const READS_MAX: usize = 8;
-/// How long after a stanza a managed client is asked what it has; a phone's radio is still on then.
-const ASK_AFTER: Duration = Duration::from_secs(3);
+/// How long after a stanza a managed client is asked what it has: what it has not acknowledged when it leaves comes again.
+const ASK_AFTER: Duration = Duration::from_secs(1);
 /// How long a closed stream may take to write its last words.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 

@@ -36,9 +36,30 @@ pub struct Stanza {
     /// The first child of an IQ: what it asks.
     pub payload: Option<Payload>,
     /// The children, serialised; the default namespace around them is `jabber:client`.
+    #[serde(with = "text")]
     pub inner: Bytes,
     /// Names the stanza in the logs of every node it passes; set by the socket it came in by, never sent to clients.
     pub trace: Trace,
+}
+
+/// Children as text where people may read, and as bytes between nodes.
+mod text {
+    use bytes::Bytes;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) if serializer.is_human_readable() => serializer.serialize_str(text),
+            Ok(_) | Err(_) => bytes.serialize(serializer),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
+        match deserializer.is_human_readable() {
+            true => String::deserialize(deserializer).map(Bytes::from),
+            false => Bytes::deserialize(deserializer),
+        }
+    }
 }
 
 /// A number to follow a stanza by. All are equal: it is no part of what a stanza says.
