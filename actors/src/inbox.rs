@@ -90,6 +90,11 @@ impl World {
             }
             Remote::Backed { rooms: false, address, lsn } => self.backed::<Session>(from, &address, lsn),
             Remote::Backed { rooms: true, address, lsn } => self.backed::<Room>(from, &address, lsn),
+            Remote::Part { id, last, bytes } => {
+                if let Some(message) = self.parcels.take(from, id, &bytes, last) {
+                    self.take(from, message);
+                }
+            }
             Remote::Forget { rooms: false, address } => self.session_copies.forget(from, &address),
             Remote::Forget { rooms: true, address } => self.room_copies.forget(from, &address),
         }

@@ -12,6 +12,7 @@ mod metrics;
 mod moves;
 mod office;
 mod owned;
+mod parcels;
 mod parts;
 mod remote;
 mod room;

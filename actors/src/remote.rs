@@ -100,6 +100,15 @@ pub enum Remote {
         /// The number.
         lsn: u64,
     },
+    /// A part of a message that is too large for one frame.
+    Part {
+        /// Which message of this sender.
+        id: u64,
+        /// Whether no part follows.
+        last: bool,
+        /// The part.
+        bytes: bytes::Bytes,
+    },
     /// A copy is not needed any more.
     Forget {
         /// A room instead of a session.
@@ -213,7 +222,7 @@ impl Remote {
             Self::AdoptPart(_) => None,
             Self::CopySession { .. } | Self::CopyRoom { .. } => None,
             Self::SessionChanged { .. } | Self::RoomChanged { .. } => None,
-            Self::Backed { .. } | Self::Forget { .. } => None,
+            Self::Backed { .. } | Self::Forget { .. } | Self::Part { .. } => None,
         }
     }
 }

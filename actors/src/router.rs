@@ -152,10 +152,10 @@ impl World {
     /// Gives the message back: `resource-constraint` if the link is full, `recipient-unavailable` if there is none.
     pub fn send(&self, to: u64, message: Remote) -> Result<(), (Remote, Condition)> {
         let Some(cluster) = self.cluster() else { return Err((message, Condition::RecipientUnavailable)) };
-        cluster.send(Incarnation(to), message).map_err(|error| match error {
-            SendError::Full(message) => (message, Condition::ResourceConstraint),
-            SendError::Unreachable(message) => (message, Condition::RecipientUnavailable),
-            SendError::TooLarge(message) => (message, Condition::PolicyViolation),
+        cluster.send(Incarnation(to), message).or_else(|error| match error {
+            SendError::Full(message) => Err((message, Condition::ResourceConstraint)),
+            SendError::Unreachable(message) => Err((message, Condition::RecipientUnavailable)),
+            SendError::TooLarge(message) => self.send_in_parts(to, message),
         })
     }
 }
