@@ -235,7 +235,7 @@ impl<'a> Life<'a> {
         for member in &view.members {
             let was = before.member(&member.node).map(|m| (m.incarnation, m.state));
             if was != Some((member.incarnation, member.state)) {
-                tracing::info!(epoch = view.epoch, node = %member.node, state = ?member.state, "the view changed");
+                tracing::info!(epoch = view.epoch, member = %member.node, state = ?member.state, "the view changed");
             }
         }
         self.ground.epoch.store(view.epoch, Ordering::Relaxed);

@@ -38,14 +38,14 @@ pub fn describe() {
 pub fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
     if limit.current == limit.maximum {
-        return tracing::info!(limit = ?limit.current, "open files: the limit is as high as it may be");
+        return tracing::info!(limit = limit.current, "open files: the limit is as high as it may be");
     }
     match setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
         Ok(()) => {
-            tracing::info!(from = ?limit.current, to = ?limit.maximum, "open files: the soft limit was raised")
+            tracing::info!(from = limit.current, to = limit.maximum, "open files: the soft limit was raised")
         }
         Err(error) => {
-            tracing::warn!(%error, limit = ?limit.current, "open files: the soft limit could not be raised");
+            tracing::warn!(%error, limit = limit.current, "open files: the soft limit could not be raised");
         }
     }
 }
