@@ -69,7 +69,6 @@ impl World {
                 let slot = Slot::of(address.as_str().as_bytes()).0;
                 self.rooms.adopt(self, slot, &address, room);
             }
-            Remote::AdoptPart(part) => self.adopt_part(part),
             Remote::SlotsMoved { epoch, rooms, slots } => {
                 let role = if rooms { Role::Rooms } else { Role::Sessions };
                 self.moves.moved(self, role, epoch, &slots);
@@ -90,8 +89,8 @@ impl World {
             }
             Remote::Backed { rooms: false, address, lsn } => self.backed::<Session>(from, &address, lsn),
             Remote::Backed { rooms: true, address, lsn } => self.backed::<Room>(from, &address, lsn),
-            Remote::Part { id, last, bytes } => {
-                if let Some(message) = self.parcels.take(from, id, &bytes, last) {
+            Remote::Part { first, last, bytes } => {
+                if let Some(message) = self.parts.take(from, first, last, &bytes) {
                     self.take(from, message);
                 }
             }

@@ -12,7 +12,6 @@ mod metrics;
 mod moves;
 mod office;
 mod owned;
-mod parcels;
 mod parts;
 mod remote;
 mod room;

@@ -331,7 +331,7 @@ impl World {
         self.take_in_orphans(&difference.dead);
         for node in &difference.dead {
             tracing::info!(incarnation = node, "a node is gone: its sockets are closed for their sessions");
-            self.parcels.forget(*node);
+            self.parts.forget(*node);
             self.sessions.call_each(|_| Some(Call::Input(session::Input::NodeLost(*node), None)));
         }
         if let Some(lost) = slots_of_sessions(&difference.lost) {

@@ -18,7 +18,6 @@ use crate::copying::Copying;
 use crate::keys;
 use crate::mail::{Letter, Mail};
 use crate::office::Office;
-use crate::parts;
 use crate::remote::Remote;
 use crate::storage::{Batch, Fence};
 use crate::world::{World, now};
@@ -372,27 +371,8 @@ impl<M: Owned> Owner<M> {
                 self.state = State::Ready(Box::new(machine));
                 ctx.run_later(GIVE_AGAIN, |owner, ctx| owner.settle(ctx));
             }
-            Err((machine, Condition::PolicyViolation)) => {
-                self.give_parts(parts::split(&machine, &self.address), to, ctx);
-            }
             Err((_, _)) => self.is_lost(ctx),
         }
-    }
-
-    /// A machine too large for one message leaves in parts, as fast as the link takes them.
-    fn give_parts(&mut self, mut parts: VecDeque<Remote>, to: u64, ctx: &mut Context<Self>) {
-        while let Some(part) = parts.pop_front() {
-            match self.world.send(to, part) {
-                Ok(()) => {}
-                Err((part, Condition::ResourceConstraint)) => {
-                    parts.push_front(part);
-                    ctx.run_later(GIVE_AGAIN, move |owner, ctx| owner.give_parts(parts, to, ctx));
-                    return;
-                }
-                Err((_, _)) => return self.is_lost(ctx),
-            }
-        }
-        self.left(ctx);
     }
 
     fn left(&mut self, ctx: &mut Context<Self>) {

@@ -1,143 +1,120 @@
-//! Machines too large for one message between nodes: they move in parts.
+//! Messages larger than a frame of a link, in parts: a room with thousands of occupants on its way to another node.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use jid::BareJid;
-use muster_cluster::{Role, Slot};
-use muster_proto::room::Room;
-use muster_proto::session::Session;
+use muster_proto::stanza::Condition;
 
-use crate::owned::Owned;
 use crate::remote::Remote;
 use crate::world::World;
 
-/// Bytes of one part: well below what a message may have.
-const PART_BYTES: usize = 256 * 1024;
-/// Bytes of one machine; a larger one is lost, and begins from the store.
-const MACHINE_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Bytes in one part: half of what a link takes at once.
+const PART_BYTES: usize = 512 * 1024;
+/// Largest message in all. Beyond it, whatever it carries stays where it is.
+const WHOLE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Machines that have arrived in part.
+/// Messages of which not all parts have come, by the node that sends them: one at a time.
 #[derive(Default)]
-pub struct Joined(Mutex<HashMap<(Role, BareJid), Vec<u8>>>);
-
-/// One part of a machine.
-#[derive(Debug, serde::Serialize, serde::Deserialize)]
-pub struct Part {
-    /// A room instead of a session.
-    pub room: bool,
-    /// Whose.
-    pub address: BareJid,
-    /// Where it belongs: the parts before it have so many bytes.
-    pub offset: u64,
-    /// Whether it is the last.
-    pub last: bool,
-    /// A part of the machine as JSON.
-    pub bytes: Vec<u8>,
+pub struct Joined {
+    open: Mutex<HashMap<u64, Vec<u8>>>,
+    /// Held while one is sent, so that its parts stay together.
+    sending: Mutex<()>,
 }
 
-/// A machine in parts, in order.
-pub fn split<M: Owned>(machine: &M, address: &BareJid) -> VecDeque<Remote> {
-    let bytes = serde_json::to_vec(machine).unwrap_or_else(|error| {
-        tracing::error!(%error, "a machine cannot be written");
-        vec![]
-    });
-    let count = bytes.len().div_ceil(PART_BYTES);
-    let part = |(number, bytes): (usize, &[u8])| {
-        Remote::AdoptPart(Part {
-            room: M::ROLE == Role::Rooms,
-            address: address.clone(),
-            offset: u64::try_from(number * PART_BYTES).unwrap_or(u64::MAX),
-            last: number + 1 == count,
-            bytes: bytes.to_vec(),
-        })
-    };
-    bytes.chunks(PART_BYTES).enumerate().map(part).collect()
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Joined {
-    /// Takes the next part; the whole after the last one.
-    fn join(&self, part: Part) -> Option<Vec<u8>> {
-        let role = if part.room { Role::Rooms } else { Role::Sessions };
-        let place = (role, part.address);
-        let mut parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut bytes = parts.remove(&place).unwrap_or_default();
-        if part.offset == 0 {
-            bytes.clear();
+    /// Takes a part from that node; gives the message with its last one. A first part ends what broke off before it.
+    pub fn take(&self, from: u64, first: bool, last: bool, bytes: &[u8]) -> Option<Remote> {
+        let mut open = lock(&self.open);
+        if first {
+            open.insert(from, Vec::new());
         }
-        if u64::try_from(bytes.len()) != Ok(part.offset) || bytes.len() + part.bytes.len() > MACHINE_BYTES_MAX
-        {
-            tracing::warn!("a machine did not arrive whole; it begins from the store");
+        let whole = open.get_mut(&from)?;
+        whole.extend_from_slice(bytes);
+        if whole.len() > WHOLE_BYTES_MAX {
+            open.remove(&from);
             return None;
         }
-        bytes.extend_from_slice(&part.bytes);
-        if part.last {
-            return Some(bytes);
-        }
-        parts.insert(place, bytes);
-        None
+        let whole = last.then(|| open.remove(&from))??;
+        serde_json::from_slice(&whole)
+            .inspect_err(|error| tracing::error!(%error, from, "a message in parts could not be read"))
+            .ok()
+    }
+
+    /// No more parts come from that node.
+    pub fn forget(&self, from: u64) {
+        lock(&self.open).remove(&from);
     }
 }
 
 impl World {
-    /// Takes one part of a machine that moves here; with the last one it is here.
-    pub fn adopt_part(self: &Arc<Self>, part: Part) {
-        let (room, address) = (part.room, part.address.clone());
-        let Some(bytes) = self.parts.join(part) else { return };
-        match room {
-            true => self.adopt_bytes::<Room>(&address, &bytes),
-            false => self.adopt_bytes::<Session>(&address, &bytes),
+    /// Sends a message that is too large for one frame.
+    ///
+    /// # Errors
+    /// Gives it back: `resource-constraint` if the link is full, `policy-violation` if it is too large for anything.
+    pub fn send_in_parts(&self, to: u64, message: Remote) -> Result<(), (Remote, Condition)> {
+        let whole = match serde_json::to_vec(&message) {
+            Ok(whole) if whole.len() <= WHOLE_BYTES_MAX => whole,
+            Ok(_) | Err(_) => return Err((message, Condition::PolicyViolation)),
+        };
+        let _together = lock(&self.parts.sending);
+        let count = whole.len().div_ceil(PART_BYTES);
+        for (number, part) in whole.chunks(PART_BYTES).enumerate() {
+            let (first, last) = (number == 0, number + 1 == count);
+            let part = Remote::Part { first, last, bytes: part.to_vec().into() };
+            if let Err((_, condition)) = self.send(to, part) {
+                return Err((message, condition));
+            }
         }
-    }
-
-    fn adopt_bytes<M: Owned>(self: &Arc<Self>, address: &BareJid, bytes: &[u8]) {
-        let slot = Slot::of(address.as_str().as_bytes()).0;
-        match serde_json::from_slice::<M>(bytes) {
-            Ok(machine) => M::office(self).adopt(self, slot, address, Box::new(machine)),
-            Err(error) => tracing::error!(%error, "a machine cannot be read; it begins from the store"),
-        }
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use muster_proto::machine::Machine;
+    use muster_proto::session::Session;
     use muster_proto::stanza::{PresenceType, Stanza};
     use muster_proto::store::Reply;
 
     use super::*;
 
-    fn session(bytes: usize) -> Session {
+    fn large() -> (Session, Vec<u8>) {
         let mut session = Session::new("juliet@capulet.lit".parse().unwrap(), vec![Reply::Document(None)]);
-        let request = Stanza::presence(PresenceType::Subscribe).with_id(&"x".repeat(bytes));
+        let request = Stanza::presence(PresenceType::Subscribe).with_id(&"x".repeat(3 * PART_BYTES));
         session.requests.insert("romeo@montague.lit".parse().unwrap(), request);
-        session
+        let whole = serde_json::to_vec(&Remote::AdoptSession(Box::new(session.clone()))).unwrap();
+        (session, whole)
     }
 
     #[test]
     fn a_machine_in_parts_is_the_same_when_it_is_whole_again() {
-        let session = session(3 * PART_BYTES);
-        let parts = Joined::default();
-        let messages = split(&session, &session.address);
-        assert_eq!(messages.len(), 4);
-        // One that broke off before, and then all of it.
-        let again = split(&session, &session.address);
-        let mut whole = vec![];
-        for message in again.into_iter().take(2).chain(messages) {
-            let Remote::AdoptPart(part) = message else { panic!() };
-            whole.extend(parts.join(part));
+        let (session, whole) = large();
+        let joined = Joined::default();
+        let parts: Vec<&[u8]> = whole.chunks(PART_BYTES).collect();
+        // One that broke off before, and another node's in between.
+        assert!(joined.take(1, true, false, parts[0]).is_none());
+        assert!(joined.take(2, true, false, parts[1]).is_none());
+        for (number, part) in parts.iter().enumerate() {
+            match joined.take(1, number == 0, number + 1 == parts.len(), part) {
+                Some(Remote::AdoptSession(arrived)) => {
+                    assert_eq!((*arrived, number + 1), (session.clone(), parts.len()));
+                }
+                Some(other) => panic!("{other:?}"),
+                None => assert!(number + 1 < parts.len()),
+            }
         }
-        let [whole] = &whole[..] else { panic!("once") };
-        assert_eq!(serde_json::from_slice::<Session>(whole).unwrap(), session);
     }
 
     #[test]
-    fn a_machine_with_a_gap_is_none() {
-        let session = session(3 * PART_BYTES);
-        let parts = Joined::default();
-        for message in split(&session, &session.address).into_iter().skip(1) {
-            let Remote::AdoptPart(part) = message else { panic!() };
-            assert_eq!(parts.join(part), None);
-        }
+    fn a_message_without_its_beginning_is_none() {
+        let (_, whole) = large();
+        let joined = Joined::default();
+        assert!(joined.take(1, true, false, &whole[..10]).is_none());
+        joined.forget(1);
+        assert!(joined.take(1, false, true, &whole[10..]).is_none());
     }
 }

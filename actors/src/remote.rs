@@ -7,8 +7,6 @@ use muster_proto::session::{self, Order, Session, Word};
 use muster_proto::stanza::Stanza;
 use serde::{Deserialize, Serialize};
 
-use crate::parts::Part;
-
 /// One message between nodes.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Remote {
@@ -102,8 +100,8 @@ pub enum Remote {
     },
     /// A part of a message that is too large for one frame.
     Part {
-        /// Which message of this sender.
-        id: u64,
+        /// Whether it is the first.
+        first: bool,
         /// Whether no part follows.
         last: bool,
         /// The part.
@@ -116,8 +114,6 @@ pub enum Remote {
         /// Which.
         address: BareJid,
     },
-    /// A part of a session or room that moves to the receiver and is too large for one message.
-    AdoptPart(Part),
 }
 
 /// What may happen to a session from another node.
@@ -219,7 +215,6 @@ impl Remote {
             Self::Socket { .. } | Self::AdoptSession(_) | Self::AdoptRoom(_) | Self::SlotsMoved { .. } => {
                 None
             }
-            Self::AdoptPart(_) => None,
             Self::CopySession { .. } | Self::CopyRoom { .. } => None,
             Self::SessionChanged { .. } | Self::RoomChanged { .. } => None,
             Self::Backed { .. } | Self::Forget { .. } | Self::Part { .. } => None,

@@ -17,7 +17,6 @@ use muster_proto::session::Session;
 use crate::copies::Copies;
 use crate::moves::Moves;
 use crate::office::Office;
-use crate::parcels::Parcels;
 use crate::parts::Joined;
 use crate::remote::Remote;
 use crate::shown::Shown;
@@ -44,11 +43,9 @@ pub struct World {
     pub room_copies: Copies<Room>,
     /// The connections that are here.
     pub sockets: Sockets,
-    /// Messages that come in parts.
-    pub parcels: Parcels,
     /// Slots on their way.
     pub moves: Moves,
-    /// Machines that have arrived in part.
+    /// Messages of which not all parts have come.
     pub parts: Joined,
     /// Who panicked.
     pub warden: Warden,
@@ -91,7 +88,6 @@ impl World {
             session_copies: Copies::default(),
             room_copies: Copies::default(),
             sockets: Sockets::new(&parts.arbiters),
-            parcels: Parcels::default(),
             moves: Moves::default(),
             parts: Joined::default(),
             warden,
