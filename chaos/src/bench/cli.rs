@@ -25,13 +25,13 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Log in, over and over
-    Login(Common),
+    Login(Crowd),
     /// Hold sessions that do nothing
-    Idle(Common),
+    Idle(Crowd),
     /// Have pairs write to each other
     Chat {
         #[command(flatten)]
-        common: Common,
+        crowd: Crowd,
         #[command(flatten)]
         messages: Messages,
         /// Messages in a second of all clients together, instead of a closed loop
@@ -44,7 +44,7 @@ enum Command {
     /// Have occupants of rooms speak in turn
     Room {
         #[command(flatten)]
-        common: Common,
+        crowd: Crowd,
         #[command(flatten)]
         messages: Messages,
         /// Rooms
@@ -60,7 +60,7 @@ enum Command {
     /// Have members of groups, who are all contacts of each other, change their presence
     Presence {
         #[command(flatten)]
-        common: Common,
+        crowd: Crowd,
         /// Groups
         #[arg(long, default_value_t = 2)]
         groups: usize,
@@ -69,7 +69,7 @@ enum Command {
         members: usize,
     },
     /// Make accounts over the wire (XEP-0077)
-    Register(Common),
+    Register(Crowd),
     /// Write a file of accounts for `muster user import`
     Accounts {
         /// How many
@@ -113,7 +113,7 @@ struct Messages {
 }
 
 #[derive(Args)]
-struct Common {
+struct Crowd {
     /// Addresses of the server, taken in turn
     #[arg(long, value_delimiter = ',', required = true)]
     target: Vec<SocketAddr>,
@@ -159,33 +159,33 @@ struct Common {
 
 pub(super) fn run() -> anyhow::Result<()> {
     match Cli::parse().command {
-        Command::Login(common) => {
-            let mut storm = Storm::new(common.scene()?, common.clients);
-            common.measure(common.clients, Purpose::Session, &mut storm, Storm::report)
+        Command::Login(crowd) => {
+            let mut storm = Storm::new(crowd.scene()?, crowd.clients);
+            crowd.measure(crowd.clients, Purpose::Session, &mut storm, Storm::report)
         }
-        Command::Idle(common) => {
-            let mut idle = Idle::new(common.scene()?, common.clients);
-            common.measure(common.clients, Purpose::Session, &mut idle, Idle::report)
+        Command::Idle(crowd) => {
+            let mut idle = Idle::new(crowd.scene()?, crowd.clients);
+            crowd.measure(crowd.clients, Purpose::Session, &mut idle, Idle::report)
         }
-        Command::Register(common) => {
-            let mut register = Register::new(&common.scene()?, common.clients);
-            common.measure(common.clients, Purpose::Register, &mut register, Register::report)
+        Command::Register(crowd) => {
+            let mut register = Register::new(&crowd.scene()?, crowd.clients);
+            crowd.measure(crowd.clients, Purpose::Register, &mut register, Register::report)
         }
-        Command::Chat { common, messages, rate, bare } => {
+        Command::Chat { crowd, messages, rate, bare } => {
             let pace = rate.map_or(Pace::Closed(messages.window), Pace::Open);
-            let mut chat = Chat::new(common.scene()?, common.clients, pace, messages.bytes);
+            let mut chat = Chat::new(crowd.scene()?, crowd.clients, pace, messages.bytes);
             let purpose = if bare { Purpose::Bare } else { Purpose::Session };
-            common.measure(common.clients, purpose, &mut chat, Chat::report)
+            crowd.measure(crowd.clients, purpose, &mut chat, Chat::report)
         }
-        Command::Room { common, messages, rooms, occupants, conference } => {
-            let conference = conference.unwrap_or_else(|| format!("conference.{}", common.who.domain));
+        Command::Room { crowd, messages, rooms, occupants, conference } => {
+            let conference = conference.unwrap_or_else(|| format!("conference.{}", crowd.who.domain));
             let Messages { window, bytes } = messages;
-            let mut load = Rooms::new(common.scene()?, &conference, rooms, occupants, window, bytes);
-            common.measure(rooms * occupants, Purpose::Session, &mut load, Rooms::report)
+            let mut load = Rooms::new(crowd.scene()?, &conference, rooms, occupants, window, bytes);
+            crowd.measure(rooms * occupants, Purpose::Session, &mut load, Rooms::report)
         }
-        Command::Presence { common, groups, members } => {
-            let mut load = Groups::new(common.scene()?, groups, members);
-            common.measure(groups * members, Purpose::Session, &mut load, Groups::report)
+        Command::Presence { crowd, groups, members } => {
+            let mut load = Groups::new(crowd.scene()?, groups, members);
+            crowd.measure(groups * members, Purpose::Session, &mut load, Groups::report)
         }
         Command::Accounts { clients, who, file } => std::fs::write(&file, who.accounts().file(0..clients))
             .with_context(|| format!("{} cannot be written", file.display())),
@@ -204,7 +204,7 @@ impl Who {
     }
 }
 
-impl Common {
+impl Crowd {
     fn manners(&self, purpose: Purpose) -> Manners {
         Manners {
             accounts: self.who.accounts(),
