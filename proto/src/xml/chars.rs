@@ -124,7 +124,7 @@ pub(super) fn reference(text: &str) -> Result<(char, usize), StreamError> {
 /// Checks the references in a text, and that it has no end of a CDATA section (XML 1.0 §2.4).
 ///
 /// # Errors
-/// As [`reference`].
+/// As [`reference()`].
 pub(super) fn check_text(text: &str) -> Result<(), StreamError> {
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -144,7 +144,7 @@ pub(super) fn check_text(text: &str) -> Result<(), StreamError> {
 /// The value of an attribute, normalised (XML 1.0 §3.3.3).
 ///
 /// # Errors
-/// As [`reference`].
+/// As [`reference()`].
 pub(super) fn value(raw: &str) -> Result<Cow<'_, str>, StreamError> {
     if !raw.bytes().any(|byte| matches!(byte, b'&' | b'\t' | b'\n' | b'\r')) {
         return Ok(Cow::Borrowed(raw));
