@@ -57,6 +57,10 @@ test: check needs-redis ## Run every test
 	cargo build --locked -p muster
 	tests/interop/run $(TARGET)/debug/muster
 
+.PHONY: fuzz
+fuzz: needs ## Try random words for SECONDS (60) for each kind
+	FUZZ_SECONDS=$(or $(SECONDS),60) cargo test --locked -p muster-tests --test scenes fuzz
+
 .PHONY: check
 check: needs manifests ## Look at everything without running it: format, lints, house rules, documentation, manifests
 	cargo fmt --all --check

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a scene that goes otherwise has failed")]
 
 mod cluster;
+mod fuzz;
 mod rfc6120;
 mod rfc6121;
 mod xep;

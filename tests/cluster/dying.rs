@@ -30,6 +30,16 @@ fn the_others_notice_and_everybody_who_comes_again_is_served() {
         configure(&people[owner], &room, &[("persistentroom", "1")]);
     }
 
+    stage.scene("A room of the node that will die, with two who will stay");
+    let stay: Vec<&Player> =
+        people.iter().zip(&orphans).filter(|(_, orphan)| !**orphan).map(|it| it.0).collect();
+    let orphaned = (0..)
+        .map(|number| format!("feast{number}@conference.verona.lit"))
+        .find(|room| nodes.owner_of(&stage.real(room)) == "node-2")
+        .unwrap();
+    gather(&orphaned, &[(stay[0], "Host"), (stay[1], "Guest")]);
+    stay.iter().for_each(|person| person.forgets());
+
     stage.scene("A node is killed");
     let killed = Instant::now();
     nodes.take(2).kill();
@@ -61,6 +71,17 @@ fn the_others_notice_and_everybody_who_comes_again_is_served() {
     }
     for person in &back {
         listen_for(person, |heard| heard.attr("id") == Some("self"));
+    }
+
+    stage.scene("In the room of the dead node they go on talking");
+    stay[0].says(&format!(
+        "<message to='{orphaned}' type='groupchat' id='on'><body>On with the feast</body></message>"
+    ));
+    for person in &stay[..2] {
+        listen_for(person, |heard| {
+            assert_ne!(heard.attr("type"), Some("unavailable"), "nobody has left: {heard:?}");
+            heard.attr("id") == Some("on")
+        });
     }
 
     stage.scene("Rooms that stay are there");

@@ -314,7 +314,7 @@ fn declaration(bytes: &[u8]) -> Result<Option<usize>, StreamError> {
             _ => Ok(None),
         };
     };
-    chars::check(&bytes[..end])?;
+    chars::check_complete(end - chars::check(&bytes[..end])?)?;
     let mut at = OPEN.len();
     for (name, required) in [("version", true), ("encoding", false), ("standalone", false)] {
         let next = token::skip_space(bytes, at, end);

@@ -212,6 +212,14 @@ fn bad_xml_gets_its_condition() {
 }
 
 #[test]
+fn a_declaration_that_ends_within_a_character_is_not_utf_8() {
+    let (_, error) = read_in(&[b"<?xml version='1.0' \xe2?>"], &Limits::default());
+    assert_eq!(error.unwrap().condition, StreamCondition::UnsupportedEncoding);
+    let (_, error) = read_in(&[b"<?xml version='\xe2?>"], &Limits::default());
+    assert_eq!(error.unwrap().condition, StreamCondition::UnsupportedEncoding);
+}
+
+#[test]
 fn limits_hold_before_memory_is_spent() {
     let limits = Limits { stanza_bytes_max: 20_000, ..Limits::default() };
     let chunk = [b'a'; 1000];

@@ -74,7 +74,9 @@ impl Wire {
 
     fn take(&mut self, end: usize) -> String {
         let text: Vec<u8> = self.bytes.drain(..end).collect();
-        self.mask.show(String::from_utf8(text).expect("the server sends UTF-8"))
+        let text = String::from_utf8(text).expect("the server sends UTF-8");
+        // XML 1.0 §2.11. The parser behind this leaves it to others.
+        self.mask.show(text.replace("\r\n", "\n").replace('\r', "\n"))
     }
 }
 
