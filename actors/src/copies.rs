@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jid::BareJid;
-use muster_cluster::Slot;
+use muster_cluster::{Role, Slot};
 
 use crate::owned::{Call, Owned};
+use crate::remote::Remote;
 use crate::warden::Warden;
 use crate::world::World;
 
@@ -67,6 +68,19 @@ impl<M: Owned> Copies<M> {
             .collect()
     }
 
+    /// Drops the copies that are wanted no more; whose they were, and of what.
+    pub fn dismiss(&self, stale: impl Fn(u16) -> bool) -> Vec<(u64, BareJid)> {
+        let mut dismissed = Vec::new();
+        self.machines().retain(|address, copy| {
+            let is_stale = stale(Slot::of(address.as_str().as_bytes()).0);
+            if is_stale {
+                dismissed.push((copy.of, address.clone()));
+            }
+            !is_stale
+        });
+        dismissed
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
         self.machines().len()
@@ -87,6 +101,22 @@ impl World {
             M::office(self).adopt(self, slot, &address, machine);
         }
         count
+    }
+
+    /// Drops copies that are not this node's to keep, and says so: an owner that knows a newer table may have sent them
+    /// already, and one that knows an older table may wait for them.
+    pub fn dismiss_copies<M: Owned>(&self, stale: impl Fn(u16) -> bool) {
+        for (of, address) in M::copies(self).dismiss(stale) {
+            self.say_lacking::<M>(of, address);
+        }
+    }
+
+    /// Tells an owner that its copy is not here.
+    pub fn say_lacking<M: Owned>(&self, of: u64, address: BareJid) {
+        let message = Remote::Lacking { rooms: M::ROLE == Role::Rooms, address };
+        if self.send(of, message).is_err() {
+            self.count_dropped("lacking");
+        }
     }
 
     /// Every machine whose slot has another backup now is copied there.

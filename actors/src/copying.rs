@@ -90,6 +90,17 @@ impl Copying {
         }
     }
 
+    /// That node does not have the copy: whoever is the slot's backup now gets all of it.
+    pub fn lacking<M: Owned>(&mut self, world: &Arc<World>, slot: u16, machine: &M, by: u64) {
+        if self.at != Some(by) {
+            return;
+        }
+        match world.backup(M::ROLE, slot) {
+            Some(backup) => self.copy(world, backup, machine),
+            None => self.alone(),
+        }
+    }
+
     /// Whether a change, and all before it, are committed.
     pub fn is_committed(&self, lsn: Lsn) -> bool {
         self.log.committed() >= lsn

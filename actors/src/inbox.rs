@@ -94,6 +94,8 @@ impl World {
                     self.take(from, message);
                 }
             }
+            Remote::Lacking { rooms: false, address } => self.lacking::<Session>(from, &address),
+            Remote::Lacking { rooms: true, address } => self.lacking::<Room>(from, &address),
             Remote::Forget { rooms: false, address } => self.session_copies.forget(from, &address),
             Remote::Forget { rooms: true, address } => self.room_copies.forget(from, &address),
         }
@@ -108,8 +110,13 @@ impl World {
     }
 
     fn change<M: Owned>(self: &Arc<Self>, of: u64, address: BareJid, lsn: u64, changes: &[M::Change]) {
-        if !self.is_behind::<M>(of, &address) && M::copies(self).apply(&self.warden, of, &address, changes) {
-            self.say_backed::<M>(of, address, lsn);
+        if self.is_behind::<M>(of, &address) {
+            return;
+        }
+        match M::copies(self).apply(&self.warden, of, &address, changes) {
+            true => self.say_backed::<M>(of, address, lsn),
+            // Or it would wait for this for ever.
+            false => self.say_lacking::<M>(of, address),
         }
     }
 
@@ -127,6 +134,11 @@ impl World {
         if self.send(of, message).is_err() {
             self.count_dropped("backed");
         }
+    }
+
+    fn lacking<M: Owned>(self: &Arc<Self>, by: u64, address: &BareJid) {
+        let slot = Slot::of(address.as_str().as_bytes()).0;
+        M::office(self).call_if_there(slot, address, Call::Lacking(by));
     }
 
     fn backed<M: Owned>(self: &Arc<Self>, by: u64, address: &BareJid, lsn: u64) {

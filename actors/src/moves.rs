@@ -267,14 +267,14 @@ impl World {
         self.copy_anew::<Session>(anew(Role::Sessions));
         self.copy_anew::<Room>(anew(Role::Rooms));
         let stale = |role: Role| {
-            move |_, slot| {
+            move |slot| {
                 let (owner, backup) = pair(new, role, slot);
                 // What is on its way here in order may still lose its giver.
                 owner != Some(me) && backup != Some(me)
             }
         };
-        drop(self.session_copies.take(stale(Role::Sessions)));
-        drop(self.room_copies.take(stale(Role::Rooms)));
+        self.dismiss_copies::<Session>(stale(Role::Sessions));
+        self.dismiss_copies::<Room>(stale(Role::Rooms));
     }
 
     fn expect_slots(self: &Arc<Self>, difference: &Difference, epoch: u64) {

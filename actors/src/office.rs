@@ -59,7 +59,12 @@ impl<M: Owned> Office<M> {
         }
         let bound = match &call {
             Call::Input(input, _) if M::stanza(input).is_some() => LETTERS_MAX,
-            Call::Input(..) | Call::Leave(_) | Call::Backed(..) | Call::Copy | Call::Forget => usize::MAX,
+            Call::Input(..)
+            | Call::Leave(_)
+            | Call::Backed(..)
+            | Call::Lacking(_)
+            | Call::Copy
+            | Call::Forget => usize::MAX,
         };
         match actors.get(address) {
             Some(mail) if mail.connected() => mail.send(call, bound).map_err(|call| (call, true)),

@@ -89,6 +89,8 @@ pub enum Call<M: Machine> {
     Leave(u64),
     /// That node holds a copy with every change up to this one.
     Backed(u64, Lsn),
+    /// That node does not hold the copy, or not any more.
+    Lacking(u64),
     /// The slot's backup may be another one.
     Copy,
     /// The slot was lost, or the node was ousted: forget everything at once.
@@ -173,7 +175,7 @@ impl<M: Owned> Owner<M> {
             match letter.body {
                 Call::Input(input, _) => self.world.refuse::<M>(input, condition),
                 Call::Leave(_) => self.world.moves.left(M::ROLE, self.slot, &self.world),
-                Call::Backed(..) | Call::Copy | Call::Forget => {}
+                Call::Backed(..) | Call::Lacking(_) | Call::Copy | Call::Forget => {}
             }
         }
     }
@@ -192,6 +194,12 @@ impl<M: Owned> Owner<M> {
             Call::Leave(to) => self.leaving = Some(to),
             Call::Backed(by, lsn) => {
                 self.copying.backed(by, lsn);
+                self.release(ctx);
+            }
+            Call::Lacking(by) => {
+                if let State::Ready(machine) = &self.state {
+                    self.copying.lacking(&self.world, self.slot, machine.as_ref(), by);
+                }
                 self.release(ctx);
             }
             Call::Copy => {

@@ -114,6 +114,13 @@ pub enum Remote {
         /// Which.
         address: BareJid,
     },
+    /// The sender does not have the copy that the receiver believes it has, or not any more.
+    Lacking {
+        /// A room instead of a session.
+        rooms: bool,
+        /// Which.
+        address: BareJid,
+    },
 }
 
 /// What may happen to a session from another node.
@@ -217,7 +224,7 @@ impl Remote {
             }
             Self::CopySession { .. } | Self::CopyRoom { .. } => None,
             Self::SessionChanged { .. } | Self::RoomChanged { .. } => None,
-            Self::Backed { .. } | Self::Forget { .. } | Self::Part { .. } => None,
+            Self::Backed { .. } | Self::Forget { .. } | Self::Part { .. } | Self::Lacking { .. } => None,
         }
     }
 }

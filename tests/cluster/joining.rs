@@ -8,7 +8,7 @@ use muster_tests::stage::Nodes;
 use super::{Couple, talk_until};
 
 #[test]
-fn what_is_said_while_a_node_joins_arrives_in_order() {
+fn what_is_said_while_a_node_joins_arrives() {
     let nodes = Arc::new(Nodes::prepare(3, ""));
     nodes.run(0);
     nodes.wait_for(1);
