@@ -9,73 +9,33 @@ use muster_tests::{Player, Stage};
 
 /// What the nodes promise, and what a busy machine may add.
 const NOTICED_WITHIN: Duration = Duration::from_secs(3);
+const BUSY: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(20);
+const GUESTS: usize = 12;
+const ROOMS: usize = 4;
+
+/// People on the nodes 0 and 1. The accounts of some of them are owned by node 2.
+struct Feast {
+    nodes: Arc<Nodes>,
+    stage: Stage,
+    people: Vec<Player>,
+    accounts: Vec<String>,
+    orphans: Vec<bool>,
+    /// Where those are who had to come again.
+    again: Option<Stage>,
+}
 
 #[test]
 fn the_others_notice_and_everybody_who_comes_again_is_served() {
-    let nodes = Arc::new(Nodes::start(3, ""));
-    let mut stage = Stage::at(&nodes, vec![0, 1]);
-    let people: Vec<Player> =
-        (0..12).map(|number| stage.enter(&format!("guest{number}@verona.lit/feast"))).collect();
-    let accounts: Vec<String> = people.iter().map(Player::account).collect();
-    let is_orphan = |account: &String| nodes.owner_of(&stage.real(account)) == "node-2";
-    let orphans: Vec<bool> = accounts.iter().map(is_orphan).collect();
-    assert!(orphans.contains(&true) && orphans.contains(&false), "{orphans:?}");
+    let mut feast = Feast::begins();
+    let room = feast.makes_rooms();
+    feast.loses_a_node();
+    let back = feast.comes_together_again();
 
-    stage.scene("A room that stays, wherever it is");
-    let owner = orphans.iter().position(|orphan| !orphan).unwrap();
-    for number in 0..4 {
-        let room = format!("hall{number}@conference.verona.lit");
-        gather(&room, &[(&people[owner], "Host")]);
-        configure(&people[owner], &room, &[("persistentroom", "1")]);
-    }
-
-    stage.scene("A room of the node that will die, with two who will stay");
-    let stay: Vec<&Player> =
-        people.iter().zip(&orphans).filter(|(_, orphan)| !**orphan).map(|it| it.0).collect();
-    let orphaned = (0..)
-        .map(|number| format!("feast{number}@conference.verona.lit"))
-        .find(|room| nodes.owner_of(&stage.real(room)) == "node-2")
-        .unwrap();
-    gather(&orphaned, &[(stay[0], "Host"), (stay[1], "Guest")]);
-    stay.iter().for_each(|person| person.forgets());
-
-    stage.scene("A node is killed");
-    let killed = Instant::now();
-    nodes.take(2).kill();
-    nodes.wait_until(PATIENCE, "the others notice", |statuses| {
-        statuses.iter().all(|status| Nodes::count(status, "up") == 2 && Nodes::count(status, "down") == 1)
-    });
-    let noticed = killed.elapsed();
-    assert!(noticed < NOTICED_WITHIN + Duration::from_secs(2), "noticed after {noticed:?}");
-
-    stage.scene("Whose session died with it is told, and comes again; the others stay");
-    for (person, _) in people.iter().zip(&orphans).filter(|(_, orphan)| **orphan) {
-        listen_for(person, |heard| heard.is("error", "http://etherx.jabber.org/streams"));
-        person.vanishes();
-    }
-    let mut again = Stage::resume(&stage, &nodes, vec![1, 0]);
-    let back: Vec<Player> = people
-        .iter()
-        .zip(&orphans)
-        .zip(&accounts)
-        .map(|((person, orphan), account)| match orphan {
-            true => again.enter(&format!("{account}/feast")),
-            false => person.clone(),
-        })
-        .collect();
-    for (person, account) in back.iter().zip(&accounts) {
-        person.forgets();
-        person
-            .says(&format!("<message to='{account}' type='chat' id='self'><body>I am here</body></message>"));
-    }
-    for person in &back {
-        listen_for(person, |heard| heard.attr("id") == Some("self"));
-    }
-
-    stage.scene("In the room of the dead node they go on talking");
+    feast.stage.scene("In the room of the dead node they go on talking");
+    let stay = feast.those_who_stay();
     stay[0].says(&format!(
-        "<message to='{orphaned}' type='groupchat' id='on'><body>On with the feast</body></message>"
+        "<message to='{room}' type='groupchat' id='on'><body>On with the feast</body></message>"
     ));
     for person in &stay[..2] {
         listen_for(person, |heard| {
@@ -84,17 +44,95 @@ fn the_others_notice_and_everybody_who_comes_again_is_served() {
         });
     }
 
-    stage.scene("Rooms that stay are there");
-    for number in 0..4 {
-        let heard = enter_room(&back[(owner + 1) % 12], &format!("hall{number}@conference.verona.lit/Guest"));
-        assert!(!heard.iter().any(|heard| String::from(heard).contains("'201'")), "{heard:?}");
+    feast.stage.scene("Rooms that stay are there");
+    let newcomer = back.iter().find(|person| person.name() != stay[0].name()).unwrap();
+    for number in 0..ROOMS {
+        let heard = enter_room(newcomer, &format!("hall{number}@conference.verona.lit/Newcomer"));
+        assert!(!heard.iter().any(|heard| String::from(heard).contains("code='201'")), "{heard:?}");
     }
 
-    stage.scene("The node comes again");
-    nodes.run(2);
-    nodes.wait_for(3);
-    let mut late = Stage::resume(&stage, &nodes, vec![2]);
-    let guest = late.enter("guest12@verona.lit/feast");
-    guest.says(&format!("<message to='{}' type='chat' id='late'><body>Late</body></message>", accounts[0]));
+    feast.stage.scene("The node comes again");
+    feast.nodes.run(2);
+    feast.nodes.wait_for(3);
+    let mut late = Stage::resume(&feast.stage, &feast.nodes, vec![2]);
+    let guest = late.enter("latecomer@verona.lit/feast");
+    guest.says(&format!(
+        "<message to='{}' type='chat' id='late'><body>Late</body></message>",
+        feast.accounts[0]
+    ));
     listen_for(&back[0], |heard| heard.attr("id") == Some("late"));
+}
+
+impl Feast {
+    fn begins() -> Self {
+        let nodes = Arc::new(Nodes::start(3, ""));
+        let mut stage = Stage::at(&nodes, vec![0, 1]);
+        let people: Vec<Player> =
+            (0..GUESTS).map(|number| stage.enter(&format!("guest{number}@verona.lit/feast"))).collect();
+        let accounts: Vec<String> = people.iter().map(Player::account).collect();
+        let is_orphan = |account: &String| nodes.owner_of(&stage.real(account)) == "node-2";
+        let orphans: Vec<bool> = accounts.iter().map(is_orphan).collect();
+        assert!(orphans.contains(&true) && orphans.contains(&false), "{orphans:?}");
+        Self { nodes, stage, people, accounts, orphans, again: None }
+    }
+
+    fn those_who_stay(&self) -> Vec<Player> {
+        self.people.iter().zip(&self.orphans).filter(|(_, orphan)| !**orphan).map(|it| it.0.clone()).collect()
+    }
+
+    /// Persistent rooms, wherever they are, and a temporary one of the node that will die, with two who will stay.
+    fn makes_rooms(&self) -> String {
+        self.stage.scene("They make rooms");
+        let stay = self.those_who_stay();
+        for number in 0..ROOMS {
+            let room = format!("hall{number}@conference.verona.lit");
+            gather(&room, &[(&stay[0], "Host")]);
+            configure(&stay[0], &room, &[("persistentroom", "1")]);
+        }
+        let room = (0..)
+            .map(|number| format!("feast{number}@conference.verona.lit"))
+            .find(|room| self.nodes.owner_of(&self.stage.real(room)) == "node-2")
+            .unwrap();
+        gather(&room, &[(&stay[0], "Host"), (&stay[1], "Guest")]);
+        stay.iter().for_each(Player::forgets);
+        room
+    }
+
+    fn loses_a_node(&self) {
+        self.stage.scene("A node is killed");
+        let killed = Instant::now();
+        self.nodes.take(2).kill();
+        self.nodes.wait_until(PATIENCE, "the others notice", |statuses| {
+            statuses.iter().all(|status| Nodes::count(status, "up") == 2 && Nodes::count(status, "down") == 1)
+        });
+        let noticed = killed.elapsed();
+        assert!(noticed < NOTICED_WITHIN + BUSY, "noticed after {noticed:?}");
+    }
+
+    /// Whose session was there is told, and comes again; the others stay. Then everybody is served.
+    fn comes_together_again(&mut self) -> Vec<Player> {
+        self.stage.scene("They come together again");
+        let mut again = Stage::resume(&self.stage, &self.nodes, vec![1, 0]);
+        let mut back = vec![];
+        for ((person, orphan), account) in self.people.iter().zip(&self.orphans).zip(&self.accounts) {
+            if *orphan {
+                listen_for(person, |heard| heard.is("error", "http://etherx.jabber.org/streams"));
+                person.vanishes();
+                back.push(again.enter(&format!("{account}/feast")));
+            } else {
+                back.push(person.clone());
+            }
+        }
+        for (person, account) in back.iter().zip(&self.accounts) {
+            person.forgets();
+            person.says(&format!(
+                "<message to='{account}' type='chat' id='self'><body>I am here</body></message>"
+            ));
+        }
+        for person in &back {
+            listen_for(person, |heard| heard.attr("id") == Some("self"));
+        }
+        self.again = Some(again);
+        back
+    }
 }
