@@ -433,3 +433,6 @@ impl<M: Owned> Handler<Letter<Call<M>>> for Owner<M> {
 
 /// The mailbox of an owned actor.
 pub type OwnerMail<M> = Mail<Owner<M>>;
+
+#[cfg(test)]
+mod tests;
