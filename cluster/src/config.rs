@@ -104,9 +104,9 @@ pub struct TlsMaterial {
 pub struct Limits {
     /// Largest message to another node, in bytes. Default and most: 1 MiB.
     pub message_bytes_max: usize,
-    /// What waits for one peer, sent and not yet confirmed included, in bytes. Default 8 MiB.
+    /// What waits for one peer, sent and not yet confirmed included, in bytes. Default 32 MiB: five hundred who enter one room at once fit.
     pub outbox_bytes_max: usize,
-    /// The same in messages. Default 65,536.
+    /// The same in messages. Default 262,144.
     pub outbox_messages_max: usize,
     /// Connections to the link listener that have not proved who they are. Default 64.
     pub greetings_max: usize,
@@ -120,8 +120,8 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             message_bytes_max: 1 << 20,
-            outbox_bytes_max: 8 << 20,
-            outbox_messages_max: 65_536,
+            outbox_bytes_max: 32 << 20,
+            outbox_messages_max: 262_144,
             greetings_max: 64,
             greeting_time_max: Duration::from_secs(5),
             silence_max: Duration::from_millis(2500),
