@@ -33,6 +33,8 @@ impl Copying {
         machine: &M,
         changes: Vec<M::Change>,
     ) -> Lsn {
+        // What was committed with one copy stays so; these changes wait for the second.
+        let committed = self.log.committed();
         let lsn = self.log.append(u64::try_from(changes.len()).unwrap_or(u64::MAX));
         if changes.is_empty() {
             return lsn;
@@ -44,7 +46,7 @@ impl Copying {
                     self.alone();
                 }
             }
-            (Some(backup), _) => self.copy(world, backup, machine),
+            (Some(backup), _) => self.copy(world, backup, machine, committed),
         }
         lsn
     }
@@ -53,20 +55,18 @@ impl Copying {
     pub fn refresh<M: Owned>(&mut self, world: &Arc<World>, slot: u16, machine: &M) {
         match world.backup(M::ROLE, slot) {
             Some(backup) if self.at == Some(backup) => {}
-            Some(backup) => self.copy(world, backup, machine),
+            Some(backup) => self.copy(world, backup, machine, self.log.committed()),
             None => self.alone(),
         }
     }
 
-    fn copy<M: Owned>(&mut self, world: &Arc<World>, backup: u64, machine: &M) {
+    fn copy<M: Owned>(&mut self, world: &Arc<World>, backup: u64, machine: &M, committed: Lsn) {
         let lsn = self.log.appended();
         if world.send(backup, machine.clone().copy(lsn)).is_err() {
             metrics::counter!("muster_copies_failed_total").increment(1);
             return self.alone();
         }
         if self.at.is_none() {
-            // What was committed with one copy stays so.
-            let committed = self.log.committed();
             self.log.add_backup(committed);
         }
         self.at = Some(backup);
@@ -96,7 +96,7 @@ impl Copying {
             return;
         }
         match world.backup(M::ROLE, slot) {
-            Some(backup) => self.copy(world, backup, machine),
+            Some(backup) => self.copy(world, backup, machine, self.log.committed()),
             None => self.alone(),
         }
     }
