@@ -7,3 +7,4 @@ pub mod floor;
 mod interrupt;
 pub mod load;
 pub mod measure;
+pub mod picture;
