@@ -33,6 +33,11 @@ const ALARM_WAIT_MIN: Duration = Duration::from_millis(100);
 /// A link that is full is tried again after this.
 const GIVE_AGAIN: Duration = Duration::from_millis(20);
 
+/// An owner without a lease looks for it again after this.
+const LEASE_AGAIN: Duration = Duration::from_millis(50);
+/// Steps whose effects may wait for the lease; what comes beyond is refused with `resource-constraint`.
+const FENCED_MAX: usize = 1_024;
+
 /// A machine that an [`Owner`] runs.
 pub trait Owned: Machine<Input: Unpin> + Clone + Send + Unpin {
     /// Whose ring says where it lives.
@@ -111,6 +116,8 @@ pub struct Owner<M: Owned> {
     /// The slot's new owner, when it is to leave.
     leaving: Option<u64>,
     lingering: bool,
+    /// It looks for the lease again.
+    fenced: bool,
     /// What wakes it for its machine.
     timer: Option<(Timestamp, SpawnHandle)>,
 }
@@ -136,6 +143,7 @@ impl<M: Owned> Owner<M> {
             asked: 0,
             leaving: None,
             lingering: false,
+            fenced: false,
             timer: None,
         }
     }
@@ -217,6 +225,9 @@ impl<M: Owned> Owner<M> {
         if self.world.warden.is_over_budget(self.address.as_str()) {
             return self.world.refuse::<M>(input, Condition::InternalServerError);
         }
+        if self.fenced && self.held.len() >= FENCED_MAX {
+            return self.world.refuse::<M>(input, Condition::ResourceConstraint);
+        }
         let request = M::stanza(&input).filter(|stanza| stanza.is_request()).cloned();
         let stepped = self.step(ctx, |machine, env, out| machine.handle(input, env, out));
         if let (false, Some(request)) = (stepped, request) {
@@ -254,12 +265,26 @@ impl<M: Owned> Owner<M> {
         }
     }
 
-    /// Performs the effects whose changes are committed, in order.
+    /// Performs the effects whose changes are committed, in order. Without a lease they wait for it.
     fn release(&mut self, ctx: &mut Context<Self>) {
+        if !self.held.is_empty() && self.world.is_fenced() {
+            return self.release_later(ctx);
+        }
         while let Some((_, effects)) = self.held.pop_front_if(|(lsn, _)| self.copying.is_committed(*lsn)) {
             for effect in effects {
                 self.perform(effect, ctx);
             }
+        }
+    }
+
+    fn release_later(&mut self, ctx: &mut Context<Self>) {
+        if !self.fenced {
+            self.fenced = true;
+            ctx.run_later(LEASE_AGAIN, |owner, ctx| {
+                owner.fenced = false;
+                owner.release(ctx);
+                owner.settle(ctx);
+            });
         }
     }
 

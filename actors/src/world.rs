@@ -121,6 +121,11 @@ impl World {
         self.me.store(incarnation, Ordering::Release);
     }
 
+    /// Whether this node has no lease: it must not act as an owner now.
+    pub fn is_fenced(&self) -> bool {
+        self.cluster.get().is_some_and(|cluster| !cluster.holds_lease())
+    }
+
     /// Who owns what, as this node acts by it.
     pub fn table(&self) -> Arc<Table> {
         self.table.load_full()

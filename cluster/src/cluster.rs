@@ -246,6 +246,12 @@ impl<M: Message> Cluster<M> {
         self.shared.ready.load(Ordering::Relaxed)
     }
 
+    /// Whether this node may act as an owner now: lately enough of the others have promised not to put it down. Fit for
+    /// every message.
+    pub fn holds_lease(&self) -> bool {
+        self.shared.holds_lease()
+    }
+
     /// Uses other certificates for links made from now on. Without a network it only checks them.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Who is there, who owns what, and how nodes reach each other. Generic over the message; keys are bytes.
 
+pub mod clock;
 mod cluster;
 mod config;
 mod council;

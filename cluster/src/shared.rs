@@ -12,6 +12,7 @@ use crate::link::Remotes;
 use crate::tls::Tls;
 use crate::{
     Config, Fate, Incarnation, LinkStatus, Load, MemberStatus, NodeId, StartError, State, Status, Table,
+    clock,
 };
 
 /// Written by the cluster's thread, read by all.
@@ -28,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) load: Mutex<Load>,
     pub(crate) ready: AtomicBool,
     pub(crate) register: AtomicBool,
+    /// Until when this node may act as an owner, in microseconds of [`crate::clock`]; the highest number: for ever.
+    pub(crate) lease: AtomicU64,
 }
 
 impl Shared {
@@ -49,11 +52,18 @@ impl Shared {
             load: Mutex::default(),
             ready: AtomicBool::new(false),
             register: AtomicBool::new(false),
+            lease: AtomicU64::new(u64::MAX),
         })
     }
 
     pub(crate) fn incarnation(&self) -> Incarnation {
         Incarnation(self.incarnation.load(Ordering::Acquire))
+    }
+
+    /// Whether the lease holds now. Costs one load for a node alone, and a look at the clock for others.
+    pub(crate) fn holds_lease(&self) -> bool {
+        let until = self.lease.load(Ordering::Acquire);
+        until == u64::MAX || clock::now().as_micros() < u128::from(until)
     }
 
     pub(crate) fn status(&self) -> Status {
