@@ -15,6 +15,7 @@ use crate::council::Wish;
 use crate::life::Command;
 use crate::link::Sink;
 use crate::shared::{Addresses, Shared};
+use crate::simulation::Ether;
 use crate::tls::Tls;
 use crate::wire::codec::{self, CodecError};
 use crate::wire::frame::Kind;
@@ -103,6 +104,22 @@ impl<M: Message> Cluster<M> {
         let sink = Arc::new(Decoded(inbox));
         let addresses = thread::start(config, shared.clone(), register, sink, receiver).await?;
         Ok(Cluster { shared, commands, addresses, message: std::marker::PhantomData })
+    }
+
+    /// As [`Cluster::start`], for a simulation: in the caller's local set, which must be entered.
+    ///
+    /// # Errors
+    /// The configuration cannot be used.
+    pub fn simulate(
+        config: Config,
+        register: Arc<dyn ViewRegister>,
+        inbox: Arc<dyn Inbox<M>>,
+        ether: Arc<dyn Ether>,
+    ) -> Result<Cluster<M>, StartError> {
+        let shared = Arc::new(Shared::new(&config)?);
+        let (commands, receiver) = mpsc::unbounded_channel();
+        thread::simulate(config, shared.clone(), register, Arc::new(Decoded(inbox)), receiver, ether);
+        Ok(Cluster { shared, commands, addresses: None, message: std::marker::PhantomData })
     }
 
     /// The node's stable name.

@@ -3,7 +3,6 @@
 
 mod sealed;
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +14,7 @@ use tokio::net::UdpSocket;
 
 pub(crate) use sealed::Seal;
 
+use crate::map::HashMap;
 use crate::quiet::Quiet;
 use crate::{GossipFacts, Incarnation, Load, Member, NodeId};
 
@@ -111,7 +111,7 @@ impl Gossip {
     pub(crate) async fn facts(&self) -> Facts {
         self.handle
             .with_chitchat(|chitchat| {
-                let mut facts = Facts::new();
+                let mut facts = Facts::default();
                 let alive: Vec<ChitchatId> = chitchat.live_nodes().cloned().collect();
                 for (id, state) in chitchat.node_states() {
                     let Ok(node) = NodeId::new(&id.node_id) else { continue };

@@ -1,25 +1,26 @@
 //! The life of one incarnation: what the council decides is done, and what happens is told to it.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::council::{Council, Effect, Input, Wish};
-use crate::gossip::{Gossip, Seal, Setting};
+use crate::gossip::{Facts, Gossip, Seal, Setting};
 use crate::link::{self, Event, Ground, Remote, Sink};
+use crate::map::HashMap;
 use crate::quiet::Quiet;
 use crate::shared::Shared;
+use crate::simulation::Ether;
 use crate::wire::Control;
 use crate::{
-    Config, Fate, Incarnation, Member, NodeId, Peer, RegisterError, Role, Roles, State, Table, View,
-    ViewRegister, metrics as names,
+    Config, Fate, GossipFacts, Incarnation, Member, NodeId, Peer, RegisterError, Role, Roles, State, Table,
+    View, ViewRegister, metrics as names,
 };
 
 /// Time is looked at this often.
@@ -66,6 +67,8 @@ pub(crate) struct Estate {
     pub(crate) register: Arc<dyn ViewRegister>,
     pub(crate) sink: Arc<dyn Sink>,
     pub(crate) bound: Option<Bound>,
+    /// A simulation's, in place of what would be bound.
+    pub(crate) ether: Option<Arc<dyn Ether>>,
     pub(crate) quiet: Arc<Quiet>,
 }
 
@@ -84,6 +87,10 @@ pub(crate) struct Life<'a> {
 }
 
 impl Estate {
+    fn is_alone(&self) -> bool {
+        self.bound.is_none() && self.ether.is_none()
+    }
+
     fn member(&self, incarnation: Incarnation) -> Member {
         Member {
             node: self.config.node.clone(),
@@ -93,7 +100,7 @@ impl Estate {
             roles: self.config.roles & Roles::all(),
             state: State::Joining,
             voter: false,
-            link: self.bound.as_ref().map(|b| b.link_address),
+            link: self.bound.as_ref().map(|b| b.link_address).or(self.ether.as_ref().map(|e| e.address())),
         }
     }
 }
@@ -116,20 +123,25 @@ impl<'a> Life<'a> {
             sink: estate.sink.clone(),
             quiet: estate.quiet.clone(),
             base: Instant::now(),
+            ether: estate.ether.clone(),
         });
         let mut tasks = JoinSet::new();
         if let Some(bound) = &estate.bound {
-            tasks.spawn(link::listen(ground.clone(), bound.links.clone()));
-            tasks.spawn(gossip(estate, bound, &me, ground.clone()));
+            tasks.spawn_local(link::listen(ground.clone(), bound.links.clone()));
+            tasks.spawn_local(gossip(estate, bound, &me, ground.clone()));
+        }
+        if let Some(ether) = &estate.ether {
+            tasks.spawn_local(link::listen_to(ground.clone(), ether.clone()));
+            tasks.spawn_local(rumours(ether.clone(), shared.clone(), me.clone(), ground.clone()));
         }
         Life {
-            council: Council::new(me, wish, estate.bound.is_none(), &estate.config.limits),
+            council: Council::new(me, wish, estate.is_alone(), &estate.config.limits),
             estate,
             ground,
             events,
             calls: JoinSet::new(),
             tasks,
-            dials: HashMap::new(),
+            dials: HashMap::default(),
             wish,
             leaving: None,
         }
@@ -137,10 +149,12 @@ impl<'a> Life<'a> {
 
     /// Lives until told otherwise.
     pub(crate) async fn run(mut self, commands: &mut mpsc::UnboundedReceiver<Command>) -> End {
-        let mut tick = interval(if self.estate.bound.is_some() { TICK } else { TICK_ALONE });
+        let mut tick = interval(if self.estate.is_alone() { TICK_ALONE } else { TICK });
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let input = tokio::select! {
+                // So that a simulation can repeat it; what others say is bounded by their links.
+                biased;
                 Some(event) = self.events.recv() => self.translate(event),
                 Some(answer) = self.calls.join_next() => Some(answer.unwrap_or(Input::Away)),
                 _ = tick.tick() => {
@@ -200,11 +214,11 @@ impl<'a> Life<'a> {
         match effect {
             Effect::Load => {
                 let register = self.estate.register.clone();
-                self.calls.spawn(async move { load(&*register).await });
+                self.calls.spawn_local(async move { load(&*register).await });
             }
             Effect::Propose { expected, view } => {
                 let register = self.estate.register.clone();
-                self.calls.spawn(async move { propose(&*register, expected, view).await });
+                self.calls.spawn_local(async move { propose(&*register, expected, view).await });
             }
             Effect::Adopt { view, tell } => self.adopt(view, tell),
             Effect::Ask { suspect } => {
@@ -274,10 +288,10 @@ impl<'a> Life<'a> {
             });
         }
         self.ground.remotes.store(Arc::new(remotes));
-        if self.estate.bound.is_some() {
+        if !self.estate.is_alone() {
             for remote in fresh {
                 let incarnation = remote.who.incarnation;
-                let task = self.tasks.spawn(link::keep(self.ground.clone(), remote));
+                let task = self.tasks.spawn_local(link::keep(self.ground.clone(), remote));
                 self.dials.insert(incarnation, task);
             }
         }
@@ -398,13 +412,31 @@ fn gossip(
             let known = ground.epoch.load(Ordering::Relaxed);
             let load = *shared.load.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             gossip.tell(known, load).await;
-            let facts = gossip.facts().await;
-            if let Some(highest) = facts.values().map(|f| f.epoch).max().filter(|e| *e > known) {
-                ground.tell(Event::Epoch(highest));
-            }
-            metrics::gauge!(names::ALIVE).set(facts.values().filter(|f| f.alive).count() as f64);
-            shared.facts.store(Arc::new(facts));
+            heed(gossip.facts().await, known, &shared, &ground);
         }
+    }
+}
+
+/// What gossip has brought.
+fn heed(facts: Facts, known: u64, shared: &Shared, ground: &Ground) {
+    if let Some(highest) = facts.values().map(|f| f.epoch).max().filter(|e| *e > known) {
+        ground.tell(Event::Epoch(highest));
+    }
+    metrics::gauge!(names::ALIVE).set(facts.values().filter(|f| f.alive).count() as f64);
+    shared.facts.store(Arc::new(facts));
+}
+
+/// The gossip of a simulation.
+async fn rumours(ether: Arc<dyn Ether>, shared: Arc<Shared>, me: Member, ground: Arc<Ground>) {
+    let mut turn = interval(GOSSIP_EVERY);
+    turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        turn.tick().await;
+        let epoch = ground.epoch.load(Ordering::Relaxed);
+        let load = *shared.load.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (incarnation, link, version) = (me.incarnation, me.link, String::new());
+        let mine = GossipFacts { alive: true, incarnation, version, epoch, link, load };
+        heed(ether.gossip(mine).into_iter().collect(), epoch, &shared, &ground);
     }
 }
 

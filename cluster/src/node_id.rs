@@ -3,9 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+
+use crate::simulation;
 
 /// The name of a node: 1 to 63 characters of `a-z`, `0-9`, `.` and `-`, and a DNS name in its certificate.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -95,8 +96,7 @@ pub struct Incarnation(pub u64);
 impl Incarnation {
     /// Takes the wall clock's microseconds.
     pub fn now() -> Incarnation {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Incarnation((since.as_micros() as u64) & ((1 << 53) - 1))
+        Incarnation((simulation::wall().as_micros() as u64) & ((1 << 53) - 1))
     }
 
     /// The wall clock's microseconds, or one more than `last` if the clock went back.

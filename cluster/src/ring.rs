@@ -5,8 +5,7 @@
 //! others, and its peak over mean stays below 1.08 at ten nodes (the worst of a hundred sets of names), while the shares on a
 //! ring of 256 points per node deviate by 6 %, and their peak by twice that.
 
-use std::collections::HashMap;
-
+use crate::map::HashMap;
 use crate::slot::hash64;
 use crate::{Incarnation, Member, NodeId, Role, Slot, State, View};
 
@@ -161,7 +160,7 @@ struct Draw {
 
 impl Draw {
     fn all(view: &View, role: Role) -> Vec<Draw> {
-        let mut zones: HashMap<&str, u16> = HashMap::new();
+        let mut zones: HashMap<&str, u16> = HashMap::default();
         let members = view.members.iter().enumerate().take(usize::from(NOBODY));
         let with_role = members.filter(|(_, m)| m.roles.contains(role.flag()) && m.weight > 0);
         with_role

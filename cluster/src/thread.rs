@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::LocalSet;
 
 use crate::council::Wish;
 use crate::gossip::Seal;
@@ -13,6 +14,7 @@ use crate::life::{Bound, Command, End, Estate, Life};
 use crate::link::Sink;
 use crate::quiet::Quiet;
 use crate::shared::{Addresses, Shared};
+use crate::simulation::Ether;
 use crate::{Config, Endpoint, Fate, Incarnation, Network, StartError, ViewRegister};
 
 /// Starts the thread and waits until it has bound its addresses.
@@ -29,7 +31,8 @@ pub(crate) async fn start(
     let (started, answer) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let body = move || {
-        runtime.block_on(async move {
+        // Its tasks share its one thread, so they need not be fit for others.
+        LocalSet::new().block_on(&runtime, async move {
             // Told also if this thread panics.
             let end = Obituary(shared.clone());
             let bound = match bind(&config).await {
@@ -39,7 +42,8 @@ pub(crate) async fn start(
             let addresses =
                 bound.as_ref().map(|b| Addresses { gossip: b.gossip_address, link: b.link_address });
             let _ = started.send(Ok(addresses));
-            let estate = Estate { config, shared, register, sink, bound, quiet: Arc::new(Quiet::default()) };
+            let quiet = Arc::new(Quiet::default());
+            let estate = Estate { config, shared, register, sink, bound, ether: None, quiet };
             live(&estate, &mut commands).await;
             drop(estate);
             drop(end);
@@ -49,6 +53,24 @@ pub(crate) async fn start(
     };
     std::thread::Builder::new().name("muster-cluster".into()).spawn(body)?;
     answer.await.unwrap_or_else(|_| Err(StartError::Io(std::io::Error::other("its thread ended"))))
+}
+
+/// A node of a simulation, on the caller's own thread and in its local set; it ends with that.
+pub(crate) fn simulate(
+    config: Config,
+    shared: Arc<Shared>,
+    register: Arc<dyn ViewRegister>,
+    sink: Arc<dyn Sink>,
+    mut commands: mpsc::UnboundedReceiver<Command>,
+    ether: Arc<dyn Ether>,
+) {
+    let quiet = Arc::new(Quiet::default());
+    let estate =
+        Estate { config, shared: shared.clone(), register, sink, bound: None, ether: Some(ether), quiet };
+    tokio::task::spawn_local(async move {
+        let _end = Obituary(shared);
+        live(&estate, &mut commands).await;
+    });
 }
 
 struct Obituary(Arc<Shared>);

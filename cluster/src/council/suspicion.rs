@@ -1,9 +1,9 @@
 //! Whom this node has lost, who agrees, and whom it may therefore put down.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use super::Effect;
+use crate::map::HashMap;
 use crate::{Incarnation, State, View};
 
 /// A vote is asked for again after this time, and counts a few times as long.
@@ -50,7 +50,7 @@ enum Link {
 
 impl Suspicion {
     pub(super) fn new(silence_max: Duration) -> Suspicion {
-        Suspicion { silence_max, contacts: HashMap::new(), ticked: Duration::ZERO }
+        Suspicion { silence_max, contacts: HashMap::default(), ticked: Duration::ZERO }
     }
 
     /// Keeps contacts with the members of the view that are not down, and with nobody else.
@@ -62,7 +62,7 @@ impl Suspicion {
                 link: Link::Lost { since: now, gone: false, silent: false },
                 alive: None,
                 asked: None,
-                agreed: HashMap::new(),
+                agreed: HashMap::default(),
             });
         }
     }

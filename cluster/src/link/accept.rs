@@ -11,11 +11,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::connection::{self, Stream};
+use super::connection;
 use super::dial::GREETING_BYTES_MAX;
 use super::machine::{self, Own};
+use super::stream::Stream;
 use super::{Event, Ground, LinkError, Remote};
-use crate::tls;
+use crate::simulation::Ether;
 use crate::wire::{Control, Hello, Refusal, Welcome};
 
 /// Accepts as long as the task lives; its connections end with it.
@@ -24,6 +25,7 @@ pub(crate) async fn listen(ground: Arc<Ground>, listener: Arc<TcpListener>) {
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
+            biased;
             accepted = listener.accept() => accepted,
             Some(_) = connections.join_next() => continue,
         };
@@ -39,15 +41,45 @@ pub(crate) async fn listen(ground: Arc<Ground>, listener: Arc<TcpListener>) {
             }
         };
         match greetings.clone().try_acquire_owned() {
-            Ok(permit) => drop(connections.spawn(serve(ground.clone(), tcp, from, permit))),
+            Ok(permit) => drop(connections.spawn_local(serve_tcp(ground.clone(), tcp, from, permit))),
             Err(_) => ground.refused("busy", from, &"too many greetings at once"),
         }
     }
 }
 
-async fn serve(ground: Arc<Ground>, tcp: TcpStream, from: SocketAddr, permit: OwnedSemaphorePermit) {
-    let greeting = timeout(ground.limits.greeting_time_max, greet(&ground, tcp)).await;
+/// The same in a simulation.
+pub(crate) async fn listen_to(ground: Arc<Ground>, ether: Arc<dyn Ether>) {
+    let greetings = Arc::new(Semaphore::new(ground.limits.greetings_max));
+    let mut connections = JoinSet::new();
+    loop {
+        let pipe = tokio::select! {
+            biased;
+            pipe = ether.accept() => pipe,
+            Some(_) = connections.join_next() => continue,
+        };
+        let Ok(permit) = greetings.clone().try_acquire_owned() else { continue };
+        let (ground, from) = (ground.clone(), ether.address());
+        connections.spawn_local(async move {
+            let greeting = timeout(ground.limits.greeting_time_max, greet(&ground, Stream::Simulated(pipe)));
+            let greeted = greeting.await.unwrap_or(Err(LinkError::Timeout));
+            serve(&ground, greeted, from, permit).await;
+        });
+    }
+}
+
+async fn serve_tcp(ground: Arc<Ground>, tcp: TcpStream, from: SocketAddr, permit: OwnedSemaphorePermit) {
+    let greeting = async { greet(&ground, Stream::accept(&ground, tcp).await?).await };
+    let greeting = timeout(ground.limits.greeting_time_max, greeting).await;
     let greeted = greeting.unwrap_or(Err(LinkError::Timeout));
+    serve(&ground, greeted, from, permit).await;
+}
+
+async fn serve(
+    ground: &Ground,
+    greeted: Result<Greeted, LinkError>,
+    from: SocketAddr,
+    permit: OwnedSemaphorePermit,
+) {
     let (mut stream, buffer, hello, remote, version) = match greeted {
         Ok(greeted) => greeted,
         Err(LinkError::Refusing(Refusal::Turn | Refusal::Stranger)) => return,
@@ -68,7 +100,7 @@ async fn serve(ground: Arc<Ground>, tcp: TcpStream, from: SocketAddr, permit: Ow
     match timeout(ground.limits.greeting_time_max, welcomed).await {
         Ok(Ok(())) => {
             ground.tell(Event::Epoch(hello.epoch));
-            connection::run(&ground, &remote, stream, buffer, hello.received).await;
+            connection::run(ground, &remote, stream, buffer, hello.received).await;
         }
         Ok(Err(error)) => tracing::debug!(peer = %hello.node, %error, "the welcome was not heard"),
         Err(_) => tracing::debug!(peer = %hello.node, "the welcome was not heard in time"),
@@ -77,11 +109,7 @@ async fn serve(ground: Arc<Ground>, tcp: TcpStream, from: SocketAddr, permit: Ow
 
 type Greeted = (Stream, BytesMut, Hello, Arc<Remote>, u16);
 
-async fn greet(ground: &Ground, tcp: TcpStream) -> Result<Greeted, LinkError> {
-    tcp.set_nodelay(true)?;
-    let ssl = ground.session()?;
-    let mut stream = Stream::new(ssl, tcp).map_err(|e| LinkError::Tls(e.to_string()))?;
-    std::pin::Pin::new(&mut stream).accept().await.map_err(|e| LinkError::Tls(e.to_string()))?;
+async fn greet(ground: &Ground, mut stream: Stream) -> Result<Greeted, LinkError> {
     let mut buffer = BytesMut::new();
     let Control::Hello(hello) =
         connection::read_control(&mut stream, &mut buffer, GREETING_BYTES_MAX).await?
@@ -90,7 +118,7 @@ async fn greet(ground: &Ground, tcp: TcpStream) -> Result<Greeted, LinkError> {
     };
     let remote = ground.remotes.load().get(&hello.incarnation).filter(|r| r.who.node == hello.node).cloned();
     let own = Own { me: &ground.me, cluster: &ground.cluster };
-    let named = tls::peer_is(stream.ssl(), &hello.node);
+    let named = stream.is_with(&hello.node);
     let judged = machine::judge(&own, &hello, named, |_| remote.is_some());
     match (judged, remote) {
         (Ok(version), Some(remote)) => Ok((stream, buffer, hello, remote, version)),

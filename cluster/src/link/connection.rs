@@ -6,16 +6,13 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::net::TcpStream;
 use tokio::time::MissedTickBehavior;
-use tokio_openssl::SslStream;
 
+use super::stream::Stream;
 use super::{Event, Ground, LinkError, Remote};
 use crate::metrics as names;
 use crate::wire::frame::{self, Kind, PAYLOAD_MAX};
 use crate::wire::{Control, codec};
-
-pub(super) type Stream = SslStream<TcpStream>;
 
 /// Signs of life are sent this often.
 const PING_EVERY: Duration = Duration::from_millis(250);
@@ -70,6 +67,7 @@ pub(super) async fn run(
 
     let (reader, writer) = tokio::io::split(stream);
     let end = tokio::select! {
+        biased;
         end = read(ground, remote, reader, buffer) => end,
         end = write(ground, remote, writer) => end,
         () = reset => Err(LinkError::Reset),

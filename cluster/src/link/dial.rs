@@ -6,13 +6,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use rand::Rng;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::connection::{self, Stream};
+use super::connection;
+use super::stream::Stream;
 use super::{Event, Ground, LinkError, Remote, machine};
-use crate::tls;
+use crate::simulation::{self, Pipe};
 use crate::wire::{Control, Hello, Refusal, VERSION_MAX, VERSION_MIN, Welcome};
 
 /// How long a connection may take to open.
@@ -48,8 +48,9 @@ pub(crate) async fn keep(ground: Arc<Ground>, remote: Arc<Remote>) {
             }
             Err(error) => tracing::debug!(peer = %remote.who.node, %error, "no link"),
         }
-        let jittered = pause.mul_f64(rand::rng().random_range(0.5..1.0));
+        let jittered = pause.mul_f64(0.5 + simulation::chance() / 2.0);
         tokio::select! {
+            biased;
             () = tokio::time::sleep(jittered) => pause = (pause * 2).min(PAUSE_MAX),
             () = remote.hurry.notified() => pause = PAUSE_MIN,
         }
@@ -60,15 +61,15 @@ pub(crate) async fn keep(ground: Arc<Ground>, remote: Arc<Remote>) {
 async fn attempt(ground: &Ground, remote: &Remote, dials: bool) -> Result<(), LinkError> {
     // A knock must not wait for the connection that it asks for.
     let _turn = if dials { Some(remote.turn.lock().await) } else { None };
-    let tcp = match timeout(CONNECT_TIME_MAX, TcpStream::connect(remote.address)).await {
-        Ok(Ok(tcp)) => tcp,
+    let opened = match timeout(CONNECT_TIME_MAX, open(ground, remote)).await {
+        Ok(Ok(opened)) => opened,
         Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
             return Err(LinkError::Closed);
         }
         Ok(Err(error)) => return Err(error.into()),
         Err(_) => return Err(LinkError::Timeout),
     };
-    let greeting = timeout(ground.limits.greeting_time_max, greet(ground, remote, tcp));
+    let greeting = timeout(ground.limits.greeting_time_max, greet(ground, remote, opened));
     let (stream, buffer, welcome) = greeting.await.map_err(|_| LinkError::Timeout)??;
     if !dials {
         return Err(LinkError::Turn);
@@ -78,16 +79,29 @@ async fn attempt(ground: &Ground, remote: &Remote, dials: bool) -> Result<(), Li
     Ok(())
 }
 
+/// A connection on which nothing was said yet.
+enum Opened {
+    Tcp(TcpStream),
+    Simulated(Box<dyn Pipe>),
+}
+
+async fn open(ground: &Ground, remote: &Remote) -> std::io::Result<Opened> {
+    match &ground.ether {
+        None => TcpStream::connect(remote.address).await.map(Opened::Tcp),
+        Some(ether) => ether.dial(remote.address).await.map(Opened::Simulated),
+    }
+}
+
 async fn greet(
     ground: &Ground,
     remote: &Remote,
-    tcp: TcpStream,
+    opened: Opened,
 ) -> Result<(Stream, BytesMut, Welcome), LinkError> {
-    tcp.set_nodelay(true)?;
-    let ssl = ground.session()?;
-    let mut stream = Stream::new(ssl, tcp).map_err(|e| LinkError::Tls(e.to_string()))?;
-    std::pin::Pin::new(&mut stream).connect().await.map_err(|e| LinkError::Tls(e.to_string()))?;
-    if !tls::peer_is(stream.ssl(), &remote.who.node) {
+    let mut stream = match opened {
+        Opened::Tcp(tcp) => Stream::connect(ground, tcp).await?,
+        Opened::Simulated(pipe) => Stream::Simulated(pipe),
+    };
+    if !stream.is_with(&remote.who.node) {
         return Err(LinkError::Name);
     }
     let hello = Hello {

@@ -6,26 +6,29 @@ mod connection;
 mod dial;
 mod machine;
 mod outbox;
+mod stream;
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, Notify, mpsc, watch};
+use tokio::time::Instant;
 
-pub(crate) use accept::listen;
+pub(crate) use accept::{listen, listen_to};
 pub(crate) use dial::keep;
 pub(crate) use outbox::Outbox;
 
+use crate::map::HashMap;
 use crate::quiet::Quiet;
+use crate::simulation::Ether;
 use crate::tls::Tls;
 use crate::wire::codec::{self, CodecError};
 use crate::wire::frame::FrameError;
 use crate::wire::{Control, Refusal};
-use crate::{Incarnation, Limits, Peer, metrics as names};
+use crate::{Incarnation, Limits, Peer, metrics as names, simulation};
 
 /// The members with whom this node links, by incarnation.
 pub(crate) type Remotes = ArcSwap<HashMap<Incarnation, Arc<Remote>>>;
@@ -79,11 +82,13 @@ pub(crate) struct Ground {
     pub(crate) quiet: Arc<Quiet>,
     /// The zero of clocks.
     pub(crate) base: Instant,
+    /// A simulation's network.
+    pub(crate) ether: Option<Arc<dyn Ether>>,
 }
 
 impl Ground {
     pub(crate) fn now(&self) -> Duration {
-        self.base.elapsed()
+        simulation::now().unwrap_or_else(|| self.base.elapsed())
     }
 
     fn session(&self) -> Result<openssl::ssl::Ssl, LinkError> {
