@@ -1,8 +1,11 @@
 //! The view register: one key in the shared store, which decides. Implemented by the store; the bytes are opaque there.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use async_trait::async_trait;
+
+use crate::clock;
 
 /// Holds the current view, and changes it only for one who knows its epoch.
 #[async_trait]
@@ -18,6 +21,13 @@ pub trait ViewRegister: Send + Sync + 'static {
     /// # Errors
     /// The store cannot be reached; whether the view was replaced is not known.
     async fn compare_and_set(&self, expected: u64, epoch: u64, view: Vec<u8>) -> Result<bool, RegisterError>;
+
+    /// Takes the lease key for that holder and that time, at most 10 s from now on, or keeps it so long. False if another holds it, or
+    /// if the registered view is not of that epoch. The store's own clock lets it go when the time is over.
+    ///
+    /// # Errors
+    /// The store cannot be reached; whether the key was taken is not known.
+    async fn claim(&self, holder: u64, epoch: u64, time: Duration) -> Result<bool, RegisterError>;
 }
 
 /// The store cannot be reached.
@@ -36,6 +46,8 @@ struct Held {
     epoch: u64,
     view: Option<Vec<u8>>,
     away: bool,
+    /// Who holds the lease key, and until when.
+    key: Option<(u64, Duration)>,
 }
 
 impl MemoryRegister {
@@ -74,6 +86,17 @@ impl ViewRegister for MemoryRegister {
         }
         held.epoch = epoch;
         held.view = Some(view);
+        Ok(true)
+    }
+
+    async fn claim(&self, holder: u64, epoch: u64, time: Duration) -> Result<bool, RegisterError> {
+        let mut held = self.reached()?;
+        let now = clock::now();
+        let is_taken = held.key.is_some_and(|(by, until)| by != holder && now < until);
+        if held.epoch != epoch || is_taken {
+            return Ok(false);
+        }
+        held.key = Some((holder, now + time));
         Ok(true)
     }
 }

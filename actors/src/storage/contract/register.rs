@@ -1,4 +1,6 @@
-//! The view register: only one of those who propose a successor wins.
+//! The view register: only one of those who propose a successor wins, and only one holds the lease key.
+
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
@@ -25,4 +27,23 @@ pub(super) async fn play(store: &Subject) {
         assert_eq!(winners.len(), 1, "{winners:?}");
         assert_eq!(register.load().await, Ok(Some(vec![winners[0].0 as u8])));
     }
+
+    let (one, other, time) = (7, u64::MAX, Duration::from_secs(10));
+    assert_eq!(register.claim(one, 11, time).await, Ok(false), "that view is not the registered one");
+    assert_eq!(register.claim(one, 12, time).await, Ok(true));
+    assert_eq!(register.claim(other, 12, time).await, Ok(false), "it is taken");
+    let short = Duration::from_millis(10);
+    assert_eq!(register.claim(one, 12, short).await, Ok(true), "its holder may say for how long");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while register.claim(other, 12, time).await != Ok(true) {
+        assert!(Instant::now() < deadline, "time takes it from its holder");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(register.claim(one, 12, time).await, Ok(false));
+    assert_eq!(register.compare_and_set(12, 13, b"next".to_vec()).await, Ok(true));
+    assert_eq!(
+        register.claim(other, 12, time).await,
+        Ok(false),
+        "nor does its holder keep it by an old view"
+    );
 }

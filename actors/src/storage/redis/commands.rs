@@ -34,6 +34,12 @@ pub(super) fn of(request: &Request, prefix: &str, by: By) -> Vec<Cmd> {
             swap.arg(1).arg(register::key(prefix)).arg(*expected).arg(*epoch).arg(&view[..]);
             vec![swap]
         }
+        What::Claim { holder, epoch, time, .. } => {
+            let mut claim = script::call(Which::Claim, by);
+            claim.arg(2).arg(register::key(prefix)).arg(register::lease_key(prefix));
+            claim.arg(*epoch).arg(*holder).arg(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+            vec![claim]
+        }
         What::Close(_) => vec![],
     }
 }

@@ -254,7 +254,9 @@ fn answer(request: Request, outcome: Result<Vec<Value>, StoreError>) {
             let value = outcome.map(|values| values.into_iter().next().unwrap_or(Value::Nil));
             let _ = answer.send(value.and_then(commands::optional));
         }
-        What::Swap { answer, .. } => drop(answer.send(outcome.and_then(commands::yes))),
+        What::Swap { answer, .. } | What::Claim { answer, .. } => {
+            drop(answer.send(outcome.and_then(commands::yes)))
+        }
         What::Close(_) => {}
     }
 }

@@ -19,7 +19,7 @@ pub(crate) mod tests;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use muster_cluster::ViewRegister;
@@ -77,6 +77,8 @@ enum What {
     Load(Answer<Option<Vec<u8>>>),
     /// The view register: replaces.
     Swap { expected: u64, epoch: u64, view: Vec<u8>, answer: Answer<bool> },
+    /// The lease key: takes it.
+    Claim { holder: u64, epoch: u64, time: Duration, answer: Answer<bool> },
     /// Serve what came before, then end.
     Close(oneshot::Sender<()>),
 }

@@ -1,4 +1,4 @@
-//! The scripts that Redis runs whole: a fenced batch, and the register's compare-and-set.
+//! The scripts that Redis runs whole: a fenced batch, the register's compare-and-set, and its lease key.
 
 use std::sync::LazyLock;
 
@@ -30,6 +30,15 @@ if found ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'epoch', ARGV[2], 'view', ARGV[3])
 return 1";
 
+/// The lease key: `KEYS[2]` is the holder's, `ARGV[2]`, for `ARGV[3]` milliseconds if it is nobody else's and the register,
+/// `KEYS[1]`, is at epoch `ARGV[1]`.
+const CLAIM: &str = "
+if (redis.call('HGET', KEYS[1], 'epoch') or '0') ~= ARGV[1] then return 0 end
+local holder = redis.call('GET', KEYS[2])
+if holder and holder ~= ARGV[2] then return 0 end
+redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+return 1";
+
 /// How a script is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum By {
@@ -46,15 +55,19 @@ pub(super) enum Which {
     Batch,
     /// The register's compare-and-set.
     Swap,
+    /// The lease key.
+    Claim,
 }
 
 /// A call of a script, without its keys and arguments.
 pub(super) fn call(which: Which, by: By) -> Cmd {
     static BATCH_SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(BATCH));
     static SWAP_SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(SWAP));
+    static CLAIM_SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(CLAIM));
     let (script, text) = match which {
         Which::Batch => (&BATCH_SCRIPT, BATCH),
         Which::Swap => (&SWAP_SCRIPT, SWAP),
+        Which::Claim => (&CLAIM_SCRIPT, CLAIM),
     };
     let mut call = cmd(if by == By::Hash { "EVALSHA" } else { "EVAL" });
     call.arg(if by == By::Hash { script.get_hash() } else { text });

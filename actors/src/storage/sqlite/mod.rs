@@ -15,6 +15,7 @@ mod writer;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use muster_cluster::ViewRegister;
@@ -52,6 +53,8 @@ enum Request {
     Load { answer: Answer<Option<Vec<u8>>> },
     /// The view register: replaces.
     Swap { expected: u64, epoch: u64, view: Vec<u8>, answer: Answer<bool> },
+    /// The lease key: takes it.
+    Claim { holder: u64, epoch: u64, time: Duration, answer: Answer<bool> },
     /// Serve what came before, then end.
     Close { done: oneshot::Sender<()> },
 }

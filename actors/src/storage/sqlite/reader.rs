@@ -44,7 +44,9 @@ pub(super) fn run(
                     close = Some(done);
                     break;
                 }
-                request @ (Request::Load { .. } | Request::Swap { .. }) => drop(writer.send(request)),
+                request @ (Request::Load { .. } | Request::Swap { .. } | Request::Claim { .. }) => {
+                    drop(writer.send(request))
+                }
             }
         }
         serve(connection, &mut group, shared);

@@ -1,6 +1,7 @@
 //! The view register in the database file.
 
 use std::sync::mpsc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use muster_cluster::{RegisterError, ViewRegister};
@@ -31,6 +32,12 @@ impl ViewRegister for Register {
     async fn compare_and_set(&self, expected: u64, epoch: u64, view: Vec<u8>) -> Result<bool, RegisterError> {
         let (answer, pending) = Pending::channel();
         let _ = self.writer.send(Request::Swap { expected, epoch, view, answer });
+        pending.await.map_err(|error| RegisterError(error.to_string()))
+    }
+
+    async fn claim(&self, holder: u64, epoch: u64, time: Duration) -> Result<bool, RegisterError> {
+        let (answer, pending) = Pending::channel();
+        let _ = self.writer.send(Request::Claim { holder, epoch, time, answer });
         pending.await.map_err(|error| RegisterError(error.to_string()))
     }
 }

@@ -1,9 +1,15 @@
 //! The shapes as SQL: what each question and each write is.
 
+use std::time::Duration;
+
+use muster_cluster::clock;
 use muster_proto::store::{Key, Page, Query, Reply, Write};
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
 use super::super::Fence;
+
+/// The lease key is nobody's longer than this.
+const KEY_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Answers a question.
 pub(super) fn answer(connection: &Connection, query: &Query) -> rusqlite::Result<Reply> {
@@ -153,5 +159,35 @@ pub(super) fn swap(
     }
     let sql = "INSERT OR REPLACE INTO register (key, epoch, view) VALUES ('view', ?1, ?2)";
     run(connection, sql, params![signed(epoch), view])?;
+    Ok(true)
+}
+
+/// Takes the lease key if it is nobody else's and the view that is registered has that epoch. All who share the file run
+/// on one machine, so its clock counts the time; a machine that was started anew has a younger clock, and no holders.
+pub(super) fn claim(
+    connection: &Connection,
+    holder: u64,
+    epoch: u64,
+    time: Duration,
+) -> rusqlite::Result<bool> {
+    let found = |key: &str| {
+        connection
+            .prepare_cached("SELECT epoch, view FROM register WHERE key = ?1")?
+            .query_row([key], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))
+            .optional()
+    };
+    let (now, holder) = (clock::now(), holder.to_be_bytes());
+    let time_of = |until: i64| Duration::from_millis(until.unsigned_abs());
+    let is_taken = |(until, by): &(i64, Vec<u8>)| {
+        by[..] != holder && now < time_of(*until) && time_of(*until) - now <= KEY_TIME_MAX
+    };
+    if found("view")?.map_or(0, |(epoch, _)| epoch) != signed(epoch)
+        || found("lease")?.is_some_and(|it| is_taken(&it))
+    {
+        return Ok(false);
+    }
+    let until = i64::try_from((now + time.min(KEY_TIME_MAX)).as_millis()).unwrap_or(i64::MAX);
+    let sql = "INSERT OR REPLACE INTO register (key, epoch, view) VALUES ('lease', ?1, ?2)";
+    run(connection, sql, params![until, &holder[..]])?;
     Ok(true)
 }

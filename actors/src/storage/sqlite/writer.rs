@@ -26,8 +26,9 @@ pub(super) fn run(connection: &Connection, requests: &Receiver<Request>, shared:
     while let Ok(first) = requests.recv() {
         group.push(first);
         drain(requests, &mut group);
-        let writes =
-            group.iter().any(|request| matches!(request, Request::Write { .. } | Request::Swap { .. }));
+        let writes = group.iter().any(|request| {
+            !matches!(request, Request::Query { .. } | Request::Load { .. } | Request::Close { .. })
+        });
         let begun = begin(connection, writes);
         if writes && begun.is_ok() {
             // While the lock was awaited, more came: it is cheaper to take them along.
@@ -118,6 +119,9 @@ fn execute(connection: &Connection, request: &Request) -> rusqlite::Result<Serve
         Request::Swap { expected, epoch, view, .. } => {
             statements::swap(connection, *expected, *epoch, view).map(Served::Swapped)
         }
+        Request::Claim { holder, epoch, time, .. } => {
+            statements::claim(connection, *holder, *epoch, *time).map(Served::Swapped)
+        }
         Request::Close { .. } => unreachable!("it was taken out of the group"),
     }
 }
@@ -137,7 +141,9 @@ fn answer(request: Request, served: Result<Served, StoreError>, shared: &Shared)
             shared.lanes.written(&slots);
         }
         Request::Load { answer } => drop(answer.send(served.map(Served::stored))),
-        Request::Swap { answer, .. } => drop(answer.send(served.map(|served| served.yes()))),
+        Request::Swap { answer, .. } | Request::Claim { answer, .. } => {
+            drop(answer.send(served.map(|served| served.yes())))
+        }
         Request::Close { .. } => {}
     }
 }
