@@ -1,9 +1,9 @@
 //! The second copies that this node keeps for others. When an owner dies, its copies become the machines.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jid::BareJid;
+use muster_cluster::map::HashMap;
 use muster_cluster::{Role, Slot};
 
 use crate::owned::{Call, Owned};

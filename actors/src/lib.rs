@@ -4,6 +4,7 @@ pub mod storage;
 
 mod copies;
 mod copying;
+mod floor;
 mod inbox;
 mod keys;
 mod listener;

@@ -3,15 +3,17 @@
 //! The former owner acts by the new table first, so nothing new reaches its actors; each then gives its machine to
 //! the new owner and the last one says that the slot has moved. The new owner parks what comes until then.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jid::BareJid;
+use muster_cluster::map::{HashMap, HashSet};
 use muster_cluster::{Incarnation, Role, Slot, State, Table};
 use muster_proto::room::{self, Room};
 use muster_proto::session::{self, LostAccounts, Session};
+use tokio::time::Instant;
 
 use crate::owned::{Call, Owned};
 use crate::remote::Remote;
@@ -299,7 +301,7 @@ impl World {
             .extend(leaving.iter().map(|(place, to)| (*place, Departure { to: *to, left: 1 })));
         self.tell_to_leave::<Session>(leaving);
         self.tell_to_leave::<Room>(leaving);
-        let mut moved: HashMap<(Role, u64), Vec<u16>> = HashMap::new();
+        let mut moved: HashMap<(Role, u64), Vec<u16>> = HashMap::default();
         {
             let mut departures = lock(&self.moves.leaving);
             for (place, to) in leaving {
@@ -427,7 +429,7 @@ mod tests {
         let old = table(1, &[("a", 1, State::Up), ("b", 2, State::Up)]);
         let new = table(2, &[("a", 1, State::Up), ("b", 2, State::Down)]);
         let difference = Difference::between(&old, &new, 1);
-        assert_eq!(difference.dead, HashSet::from([2]));
+        assert_eq!(difference.dead, HashSet::from_iter([2]));
         assert!(difference.arriving.is_empty() && difference.leaving.is_empty());
         assert!(!difference.lost.is_empty());
     }
@@ -437,7 +439,7 @@ mod tests {
         let old = table(1, &[("a", 1, State::Up), ("b", 2, State::Up)]);
         let new = table(2, &[("a", 1, State::Up), ("b", 9, State::Joining)]);
         let difference = Difference::between(&old, &new, 1);
-        assert_eq!(difference.dead, HashSet::from([2]));
+        assert_eq!(difference.dead, HashSet::from_iter([2]));
         assert!(!difference.lost.is_empty());
     }
 

@@ -1,13 +1,12 @@
 //! Where owned actors of one kind are found: one desk per arbiter, and a slot's actors all at the same desk.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use actix::Actor;
-use actix_rt::ArbiterHandle;
 use jid::BareJid;
+use muster_cluster::map::HashMap;
 
+use crate::floor::Floor;
 use crate::mail::Mail;
 use crate::owned::{Call, Owned, Owner, OwnerMail};
 use crate::world::World;
@@ -22,7 +21,7 @@ pub struct Office<M: Owned> {
 }
 
 struct Desk<M: Owned> {
-    arbiter: ArbiterHandle,
+    floor: Floor,
     actors: Mutex<HashMap<BareJid, OwnerMail<M>>>,
 }
 
@@ -33,10 +32,10 @@ impl<M: Owned> Desk<M> {
 }
 
 impl<M: Owned> Office<M> {
-    /// An office with a desk on each arbiter.
-    pub fn new(arbiters: &[ArbiterHandle]) -> Self {
-        let desk = |arbiter: &ArbiterHandle| Desk { arbiter: arbiter.clone(), actors: Mutex::default() };
-        Self { desks: arbiters.iter().map(desk).collect(), count: AtomicUsize::new(0) }
+    /// An office with a desk on each floor.
+    pub fn new(floors: &[Floor]) -> Self {
+        let desk = |floor: &Floor| Desk { floor: floor.clone(), actors: Mutex::default() };
+        Self { desks: floors.iter().map(desk).collect(), count: AtomicUsize::new(0) }
     }
 
     /// Calls the actor at this address, starting it if need be. `still_ours` is asked under the desk's lock, so that
@@ -107,7 +106,7 @@ impl<M: Owned> Office<M> {
         machine: Option<Box<M>>,
     ) -> OwnerMail<M> {
         let (world, address) = (world.clone(), address.clone());
-        Mail::new(Owner::start_in_arbiter(&desk.arbiter, move |_| Owner::new(world, address, slot, machine)))
+        Mail::new(desk.floor.start(move || Owner::new(world, address, slot, machine)))
     }
 
     /// Strikes an actor off.

@@ -305,7 +305,7 @@ impl<M: Owned> Owner<M> {
             }
             Effect::Derive(password, then) => {
                 self.asked += 1;
-                let derived = tokio::task::spawn_blocking(move || keys::derive(&password));
+                let derived = keys::apart(move || keys::derive(&password));
                 ctx.spawn(derived.into_actor(self).map(move |credentials, owner, ctx| {
                     owner.asked -= 1;
                     match credentials {

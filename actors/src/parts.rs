@@ -1,8 +1,8 @@
 //! Messages larger than a frame of a link, in parts: a room with thousands of occupants on its way to another node.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use muster_cluster::map::HashMap;
 use muster_proto::stanza::Condition;
 
 use crate::remote::Remote;

@@ -1,9 +1,9 @@
 //! Takes stanzas and calls to their owners, on this node or another. A shared handle, not an actor.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use jid::{BareJid, Jid};
+use muster_cluster::map::HashMap;
 use muster_cluster::{Incarnation, SendError, Slot};
 use muster_proto::machine::{SocketId, ToSocket};
 use muster_proto::room::{self, Room};
@@ -50,7 +50,7 @@ impl World {
     /// Takes one stanza to many accounts: its bytes cross a link once.
     pub fn fanout(self: &Arc<Self>, stanza: Stanza, to: Vec<Jid>) {
         let table = self.table();
-        let mut elsewhere: HashMap<u64, Vec<Jid>> = HashMap::new();
+        let mut elsewhere: HashMap<u64, Vec<Jid>> = HashMap::default();
         for receiver in to {
             let slot = Slot::of(receiver.to_bare().as_str().as_bytes());
             match table.owner(Session::ROLE, slot) {

@@ -1,14 +1,13 @@
 //! The connections of this node, by number, spread over the arbiters.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use actix::Actor;
-use actix_rt::ArbiterHandle;
+use muster_cluster::map::HashMap;
 use muster_proto::machine::{SocketId, ToSocket};
 use muster_proto::stream::StreamError;
 
+use crate::floor::Floor;
 use crate::mail::Mail;
 use crate::socket::{Connection, Socket};
 use crate::world::World;
@@ -34,7 +33,7 @@ pub struct Sockets {
 }
 
 struct Shelf {
-    arbiter: ArbiterHandle,
+    floor: Floor,
     sockets: Mutex<HashMap<u64, Mail<Socket>>>,
 }
 
@@ -46,10 +45,10 @@ impl Shelf {
 
 impl Sockets {
     /// No connections yet.
-    pub fn new(arbiters: &[ArbiterHandle]) -> Self {
-        let shelf = |arbiter: &ArbiterHandle| Shelf { arbiter: arbiter.clone(), sockets: Mutex::default() };
+    pub fn new(floors: &[Floor]) -> Self {
+        let shelf = |floor: &Floor| Shelf { floor: floor.clone(), sockets: Mutex::default() };
         Self {
-            shelves: arbiters.iter().map(shelf).collect(),
+            shelves: floors.iter().map(shelf).collect(),
             last: AtomicU64::new(0),
             count: AtomicUsize::new(0),
         }
@@ -62,8 +61,7 @@ impl Sockets {
         let mut sockets = shelf.sockets();
         let id = SocketId { node: world.me(), number };
         let world = world.clone();
-        let mail =
-            Mail::new(Socket::start_in_arbiter(&shelf.arbiter, move |_| Socket::new(world, id, connection)));
+        let mail = Mail::new(shelf.floor.start(move || Socket::new(world, id, connection)));
         sockets.insert(number, mail);
         self.count.fetch_add(1, Ordering::Relaxed);
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use actix_rt::Arbiter;
 use jid::{BareJid, Jid};
+use muster_cluster::simulation::{Ether, Pipe};
 use muster_cluster::{Cluster, Fate, Load, MoveError, Phase, Role, Slot, TlsMaterial};
 use muster_proto::feature::{Feature, Features};
 use muster_proto::features;
@@ -14,11 +15,12 @@ use muster_proto::options::Options;
 use muster_proto::session::Order;
 use muster_proto::stream::{StreamCondition, StreamError};
 
+use crate::floor::Floor;
 use crate::inbox::Mailroom;
 use crate::listener::ClientListener;
 use crate::metrics;
 use crate::remote::Remote;
-use crate::socket::Connection;
+use crate::socket::{Connection, Wire};
 use crate::status::{NodeStatus, RingStatus, Status};
 use crate::storage::{self, Storage};
 use crate::throttle::{Guards, Throttle};
@@ -88,19 +90,58 @@ impl System {
             features: Features::new(all),
             storage: storage.clone(),
             throttle: Throttle::new(setup.guards),
-            arbiters: arbiters.iter().map(Arbiter::handle).collect(),
+            floors: arbiters.iter().map(|arbiter| Floor::Arbiter(arbiter.handle())).collect(),
             log_jids: setup.log_jids,
         }));
         let mailroom = Arc::new(Mailroom::default());
         mailroom.open(&world);
         let cluster = Cluster::start(setup.cluster, register(&storage), mailroom).await?;
         world.connect(cluster.clone());
-        let system = Self { world, cluster, arbiters: Arc::new(arbiters) };
-        actix_rt::spawn(system.clone().follow_tables());
-        actix_rt::spawn(system.clone().follow_fate());
-        actix_rt::spawn(system.clone().look_after());
-        actix_rt::spawn(system.clone().join());
-        Ok(system)
+        Ok(Self { world, cluster, arbiters: Arc::new(arbiters) }.begin())
+    }
+
+    /// As [`System::start`], for a simulation: in the caller's local set and on its one thread.
+    ///
+    /// # Errors
+    /// The configuration cannot be used.
+    pub fn simulate(
+        options: Options,
+        config: muster_cluster::Config,
+        storage: Arc<dyn Storage>,
+        ether: Arc<dyn Ether>,
+    ) -> Result<Self, StartError> {
+        let world = Arc::new(World::new(Parts {
+            options,
+            features: Features::new(features::all()),
+            storage: storage.clone(),
+            throttle: Throttle::new(Guards::default()),
+            floors: vec![Floor::Here],
+            log_jids: true,
+        }));
+        let mailroom = Arc::new(Mailroom::default());
+        mailroom.open(&world);
+        let cluster = Cluster::simulate(config, register(&storage), mailroom, ether)?;
+        world.connect(cluster.clone());
+        Ok(Self { world, cluster, arbiters: Arc::default() }.begin())
+    }
+
+    fn begin(self) -> Self {
+        actix_rt::spawn(self.clone().follow_tables());
+        actix_rt::spawn(self.clone().follow_fate());
+        actix_rt::spawn(self.clone().look_after());
+        actix_rt::spawn(self.clone().join());
+        self
+    }
+
+    /// Takes a connection of a simulation.
+    pub fn connect(&self, pipe: Box<dyn Pipe>, listener: &Arc<ClientListener>) {
+        let peer = std::net::IpAddr::from([127, 0, 0, 1]);
+        let Some(admission) = self.world.throttle.admit(peer, false) else { return };
+        if !self.world.draining.load(Ordering::Relaxed) {
+            let listener = listener.clone();
+            let connection = Connection { wire: Wire::Simulated(pipe), listener, peer, admission };
+            self.world.sockets.open(&self.world, connection);
+        }
     }
 
     /// Takes a connection, or drops it if its address has too many or the node is draining.
@@ -111,7 +152,8 @@ impl System {
         let Some(admission) = self.world.throttle.admit(peer.ip(), listener.guarded) else {
             return metrics::connection_refused();
         };
-        let connection = Connection { tcp, listener: listener.clone(), peer: peer.ip(), admission };
+        let connection =
+            Connection { wire: Wire::Tcp(tcp), listener: listener.clone(), peer: peer.ip(), admission };
         self.world.sockets.open(&self.world, connection);
     }
 

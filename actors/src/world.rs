@@ -2,12 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use actix_rt::ArbiterHandle;
 use arc_swap::ArcSwap;
 use jid::Jid;
-use muster_cluster::{Cluster, Role, Slot, Table};
+use muster_cluster::{Cluster, Role, Slot, Table, simulation};
 use muster_proto::feature::Features;
 use muster_proto::machine::{Env, Timestamp};
 use muster_proto::options::Options;
@@ -15,6 +13,7 @@ use muster_proto::room::Room;
 use muster_proto::session::Session;
 
 use crate::copies::Copies;
+use crate::floor::Floor;
 use crate::moves::Moves;
 use crate::office::Office;
 use crate::parts::Joined;
@@ -69,8 +68,8 @@ pub struct Parts {
     pub storage: Arc<dyn Storage>,
     /// See [`World::throttle`].
     pub throttle: Throttle,
-    /// The threads that actors run on.
-    pub arbiters: Vec<ArbiterHandle>,
+    /// Where actors run.
+    pub floors: Vec<Floor>,
     /// Whether logs may name accounts.
     pub log_jids: bool,
 }
@@ -83,11 +82,11 @@ impl World {
             options: parts.options,
             features: parts.features,
             storage: parts.storage,
-            sessions: Office::new(&parts.arbiters),
-            rooms: Office::new(&parts.arbiters),
+            sessions: Office::new(&parts.floors),
+            rooms: Office::new(&parts.floors),
             session_copies: Copies::default(),
             room_copies: Copies::default(),
-            sockets: Sockets::new(&parts.arbiters),
+            sockets: Sockets::new(&parts.floors),
             moves: Moves::default(),
             parts: Joined::default(),
             warden,
@@ -154,7 +153,7 @@ impl World {
 
     /// Time, chance and settings for one step of a machine.
     pub fn env(&self) -> Env<'_> {
-        Env { now: now(), random: rand::random(), options: &self.options, features: &self.features }
+        Env { now: now(), random: simulation::random(), options: &self.options, features: &self.features }
     }
 
     /// What a log line may say of a JID.
@@ -170,6 +169,5 @@ impl World {
 
 /// The wall clock, for stamps.
 pub fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    Timestamp(u64::try_from(simulation::wall().as_millis()).unwrap_or(u64::MAX))
 }

@@ -16,8 +16,9 @@ use muster_proto::stanza::{Stanza, StanzaError};
 use muster_proto::store::{Key, Query, Reply, Write, collection};
 
 use super::Call;
+use crate::floor::Floor;
 use crate::listener::{ClientListener, ListenerTls};
-use crate::socket::Connection;
+use crate::socket::{Connection, Wire};
 use crate::storage::{Batch, Memory, Storage};
 use crate::throttle::{Guards, Throttle};
 use crate::world::{Parts, World};
@@ -62,7 +63,7 @@ async fn world(clumsy: Arc<AtomicBool>) -> Arc<World> {
         features: Features::new(vec![Box::new(Clumsy(clumsy))]),
         storage,
         throttle: Throttle::new(Guards::default()),
-        arbiters: vec![Arbiter::current()],
+        floors: vec![Floor::Arbiter(Arbiter::current())],
         log_jids: true,
     }));
     world.set_me(7);
@@ -87,7 +88,7 @@ fn connection(world: &Arc<World>) -> (SocketId, TcpStream) {
     let (tcp, address) = port.accept().unwrap();
     let admission = world.throttle.admit(address.ip(), false).unwrap();
     let listener = Arc::new(ClientListener::new(ListenerTls::None, false, None));
-    world.sockets.open(world, Connection { tcp, listener, peer: address.ip(), admission });
+    world.sockets.open(world, Connection { wire: Wire::Tcp(tcp), listener, peer: address.ip(), admission });
     (SocketId { node: 7, number: 1 }, client)
 }
 

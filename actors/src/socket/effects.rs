@@ -38,7 +38,7 @@ impl Socket {
             Effect::StartTls => self.state = State::Upgrading,
             Effect::Lookup(account) => self.look_up(account, ctx),
             Effect::Derive(derivation) => {
-                let derived = tokio::task::spawn_blocking(move || derivation.run());
+                let derived = keys::apart(move || derivation.run());
                 ctx.spawn(derived.into_actor(self).map(|derived, socket, ctx| {
                     if let Ok(derived) = derived {
                         socket.feed(Input::Derived(derived), ctx);
@@ -147,7 +147,7 @@ async fn create(storage: Arc<dyn Storage>, account: BareJid, password: String) -
     if let Reply::Document(Some(_)) = storage.query(Query::Document(key)).await.map_err(away)? {
         return Err(Condition::Conflict);
     }
-    let derived = tokio::task::spawn_blocking(move || keys::derive(&password)).await;
+    let derived = keys::apart(move || keys::derive(&password)).await;
     let credentials =
         derived.map_err(|_| Condition::InternalServerError)?.map_err(|_| Condition::NotAcceptable)?;
     storage.write(Batch::unfenced(creation(&account, &credentials))).await.map_err(away)?;

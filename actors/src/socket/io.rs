@@ -5,6 +5,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use muster_cluster::simulation::Pipe;
 use openssl::ssl::{Ssl, SslContextRef, SslRef};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -19,17 +20,43 @@ thread_local! {
     static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into_boxed_slice());
 }
 
+/// A connection that was accepted, not yet registered with a runtime.
+pub enum Wire {
+    /// TCP.
+    Tcp(std::net::TcpStream),
+    /// A simulation's.
+    Simulated(Box<dyn Pipe>),
+}
+
 /// A connection.
 pub enum Io {
     /// TCP.
     Clear(TcpStream),
     /// TLS over TCP, after or before its handshake.
     Tls(Box<SslStream<TcpStream>>),
+    /// A simulation's.
+    Simulated(Box<dyn Pipe>),
     /// Being replaced.
     Taken,
 }
 
 impl Io {
+    /// Registers a connection with the runtime.
+    ///
+    /// # Errors
+    /// The system does not let us.
+    pub fn open(wire: Wire) -> io::Result<Self> {
+        Ok(match wire {
+            Wire::Tcp(tcp) => {
+                tcp.set_nonblocking(true)?;
+                let tcp = TcpStream::from_std(tcp)?;
+                tcp.set_nodelay(true)?;
+                Self::Clear(tcp)
+            }
+            Wire::Simulated(pipe) => Self::Simulated(pipe),
+        })
+    }
+
     /// Turns a clear connection into the server's side of TLS.
     ///
     /// # Errors
@@ -47,7 +74,7 @@ impl Io {
     pub fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), openssl::ssl::Error>> {
         match self {
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_accept(cx),
-            Self::Clear(_) | Self::Taken => Poll::Ready(Ok(())),
+            Self::Clear(_) | Self::Simulated(_) | Self::Taken => Poll::Ready(Ok(())),
         }
     }
 
@@ -55,7 +82,7 @@ impl Io {
     pub fn ssl(&self) -> Option<&SslRef> {
         match self {
             Self::Tls(stream) => Some(stream.ssl()),
-            Self::Clear(_) | Self::Taken => None,
+            Self::Clear(_) | Self::Simulated(_) | Self::Taken => None,
         }
     }
 
@@ -66,6 +93,7 @@ impl Io {
             ready!(match self {
                 Self::Clear(tcp) => Pin::new(tcp).poll_read(cx, &mut buffer),
                 Self::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, &mut buffer),
+                Self::Simulated(pipe) => Pin::new(pipe).poll_read(cx, &mut buffer),
                 Self::Taken => Poll::Ready(Ok(())),
             })?;
             if !buffer.filled().is_empty() {
@@ -79,6 +107,7 @@ impl Io {
         match self {
             Self::Clear(tcp) => Pin::new(tcp).poll_write(cx, bytes),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, bytes),
+            Self::Simulated(pipe) => Pin::new(pipe).poll_write(cx, bytes),
             Self::Taken => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
@@ -88,6 +117,7 @@ impl Io {
         match self {
             Self::Clear(tcp) => Pin::new(tcp).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(cx),
+            Self::Simulated(pipe) => Pin::new(pipe).poll_shutdown(cx),
             Self::Taken => Poll::Ready(Ok(())),
         }
     }

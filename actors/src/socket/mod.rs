@@ -12,19 +12,20 @@ use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFuture, AsyncContext, Context, Handler, SpawnHandle};
 use jid::FullJid;
-use muster_cluster::Slot;
+use muster_cluster::{Slot, simulation};
 use muster_proto::machine::{SocketId, ToSocket};
 use muster_proto::session::{Input as SessionInput, Session};
 use muster_proto::stanza::Stanza;
 use muster_proto::stream::{Channel, Ending, Input, Stream, StreamCondition, StreamError, Timeout};
-use tokio::net::TcpStream;
 
+use crate::keys;
 use crate::listener::{ClientListener, ListenerTls};
 use crate::mail::Letter;
 use crate::owned::Call;
 use crate::sockets::SocketCall;
 use crate::throttle::Admission;
 use crate::world::World;
+pub use io::Wire;
 use io::{Io, Unsent};
 
 /// Stanzas of one client that may be on their way to its session; then it is not read until some were handled.
@@ -38,8 +39,8 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// A connection that was accepted.
 pub struct Connection {
-    /// The TCP connection, not yet registered with a runtime.
-    pub tcp: std::net::TcpStream,
+    /// Its bytes.
+    pub wire: Wire,
     /// Where it came in.
     pub listener: Arc<ClientListener>,
     /// From where.
@@ -71,7 +72,7 @@ pub struct Socket {
     heard: bool,
     log_in_timer: SpawnHandle,
     waker: Option<Waker>,
-    tcp: Option<std::net::TcpStream>,
+    wire: Option<Wire>,
     _admission: Admission,
 }
 
@@ -104,29 +105,26 @@ impl Socket {
             listener: connection.listener,
             io: Io::Taken,
             state: State::Open,
-            stream: Stream::new(channel, rand::random()),
+            stream: Stream::new(channel, keys::seed()),
             unsent: Unsent::default(),
             sid: None,
             attached: false,
             allowance: 0,
             said: 0,
             handled: 0,
-            trace: rand::random(),
+            trace: simulation::random(),
             asking: false,
             heard: false,
             log_in_timer: SpawnHandle::default(),
             waker: None,
-            tcp: Some(connection.tcp),
+            wire: Some(connection.wire),
             _admission: connection.admission,
         }
     }
 
     fn open(&mut self) -> std::io::Result<()> {
-        let tcp = self.tcp.take().ok_or(std::io::ErrorKind::NotConnected)?;
-        tcp.set_nonblocking(true)?;
-        let tcp = TcpStream::from_std(tcp)?;
-        tcp.set_nodelay(true)?;
-        self.io = Io::Clear(tcp);
+        let wire = self.wire.take().ok_or(std::io::ErrorKind::NotConnected)?;
+        self.io = Io::open(wire)?;
         if self.listener.tls == ListenerTls::Direct {
             self.io.secure(&self.listener.context())?;
             self.state = State::Handshake;
@@ -177,7 +175,7 @@ impl Socket {
         self.state = State::Open;
         let Some(facts) = self.io.ssl().map(facts::of) else { return true };
         if self.listener.tls == ListenerTls::Direct {
-            self.stream = Stream::new(Channel::Tls(facts), rand::random());
+            self.stream = Stream::new(Channel::Tls(facts), keys::seed());
         } else {
             self.feed(Input::Encrypted(facts), ctx);
         }
