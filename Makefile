@@ -103,6 +103,17 @@ bench: build needs-peers ## Measure Muster beside a bare relay and PEERS="ejabbe
 	@$(TARGET)/release/muster-bench compare --muster $(MUSTER) --runs $(RUNS) --idle $(IDLE) $(if $(CASES),--cases $(CASES)) \
 	  --servers muster,muster-3,floor $(addprefix --servers ,$(PEERS))
 
+MINUTES ?= 5
+FAULT   ?= mix
+LOAD    ?= all
+SEED    ?=
+
+.PHONY: chaos
+chaos: build needs-redis ## Break a cluster on purpose for MINUTES (5), FAULT=mix LOAD=all NODES=3 STORE=sqlite|redis SEED=; see its report
+	cargo build --release --locked -p muster-chaos
+	@exec $(TARGET)/release/muster-chaos run --muster $(MUSTER) --out var/chaos --minutes $(MINUTES) --nodes $(NODES) \
+	  --store $(STORE) --fault $(FAULT) --load $(LOAD) $(if $(SEED),--seed $(SEED))
+
 .PHONY: audit
 audit: ## Look for advisories, licences and bans (fetches the list of advisories)
 	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: cargo install --locked cargo-deny" >&2; exit 1; }

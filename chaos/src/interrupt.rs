@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -10,6 +11,21 @@ static ASKED: AtomicBool = AtomicBool::new(false);
 /// Whether this process has been asked to end.
 pub(crate) fn is_asked() -> bool {
     ASKED.load(Ordering::Relaxed)
+}
+
+/// Lets time pass, unless this process is asked to end.
+///
+/// # Errors
+/// It was asked to end.
+pub(crate) fn rest(time: Duration) -> anyhow::Result<()> {
+    let until = Instant::now() + time;
+    while Instant::now() < until {
+        if is_asked() {
+            anyhow::bail!("interrupted");
+        }
+        thread::sleep(until.saturating_duration_since(Instant::now()).min(Duration::from_millis(20)));
+    }
+    Ok(())
 }
 
 /// Catches the signals from here on.

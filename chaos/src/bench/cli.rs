@@ -211,6 +211,7 @@ impl Crowd {
             security: self.security,
             mechanism: self.mechanism,
             managed: self.managed,
+            resumes: false,
             ask_every: self.ask_every.max(1),
             purpose,
         }

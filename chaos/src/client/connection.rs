@@ -2,7 +2,7 @@
 
 use super::login::{Login, Next};
 use super::wire::Wire;
-use super::{Framer, Manners};
+use super::{Entrance, Framer, Manners};
 
 /// Where a client is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub(super) struct Connection {
     /// Stanzas sent since an acknowledgement was asked for.
     pub(super) unasked: u32,
     pub(super) dirty: bool,
+    /// How it came in.
+    pub(super) entrance: Entrance,
 }
 
 impl Connection {
@@ -40,7 +42,13 @@ impl Connection {
             taken: 0,
             unasked: 0,
             dirty: false,
+            entrance: Entrance::default(),
         }
+    }
+
+    /// A connection that is gone; what it has taken is what its session has.
+    pub(super) fn gone(&mut self) {
+        *self = Self { taken: self.taken, ..Self::off() };
     }
 
     /// Adds a stanza to what is written next.

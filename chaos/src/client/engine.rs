@@ -13,7 +13,7 @@ use super::connection::{Connection, Stage};
 use super::login::{Login, Next};
 use super::sasl::Salted;
 use super::wire::{self, Got, Wire};
-use super::{ClientId, Frame, Framer, Manners, Purpose, Security};
+use super::{ClientId, Entrance, Frame, Framer, Manners, Purpose, Security, Ticket};
 use crate::interrupt;
 
 /// Connections from one source address before the next is used.
@@ -36,6 +36,8 @@ pub trait Load {
     fn ready(&mut self, id: ClientId, clients: &mut Clients);
     /// A stanza came.
     fn stanza(&mut self, id: ClientId, stanza: &[u8], clients: &mut Clients);
+    /// Another element came on a managed stream (XEP-0198): an acknowledgement.
+    fn word(&mut self, _: ClientId, _: &[u8], _: &mut Clients) {}
     /// A client is no longer connected.
     fn lost(&mut self, id: ClientId, why: &str, clients: &mut Clients);
     /// Called between any two looks at the network. Returns how long the next look may wait, `None` to end.
@@ -129,7 +131,7 @@ impl Engine {
 
     fn report(&mut self, load: &mut impl Load) {
         while let Some((id, why)) = self.clients.failed.pop() {
-            self.clients.connections[id] = Connection::off();
+            self.clients.connections[id].gone();
             load.lost(id, &why, &mut self.clients);
         }
     }
@@ -178,9 +180,40 @@ impl Clients {
         &self.manners
     }
 
-    /// Connects a client and logs it in.
+    /// How many of the server's stanzas a client has taken in its session (XEP-0198 §4).
+    #[must_use]
+    pub fn taken(&self, id: ClientId) -> u32 {
+        self.connections[id].taken
+    }
+
+    /// How a client came in.
+    #[must_use]
+    pub fn entrance(&self, id: ClientId) -> &Entrance {
+        &self.connections[id].entrance
+    }
+
+    /// Gives a connection up without a word, as a client whose network is gone.
+    pub fn cut(&mut self, id: ClientId) {
+        self.connections[id].gone();
+    }
+
+    /// Adds bytes that are no stanza to what a client writes next.
+    pub fn say(&mut self, id: ClientId, bytes: &[u8]) {
+        let connection = &mut self.connections[id];
+        if connection.stage == Stage::Ready {
+            connection.out.extend_from_slice(bytes);
+            self.touch(id);
+        }
+    }
+
+    /// Connects a client to its target and logs it in.
     pub fn open(&mut self, id: ClientId) {
-        let target = self.targets[id % self.targets.len()];
+        self.open_at(id, id % self.targets.len(), None);
+    }
+
+    /// Connects a client to a target, and logs it in or goes on with a session.
+    pub fn open_at(&mut self, id: ClientId, target: usize, ticket: Option<Ticket>) {
+        let target = self.targets[target];
         let from = match self.spread {
             Spread::One => None,
             Spread::Many => {
@@ -199,7 +232,9 @@ impl Clients {
                 let mut connection = Connection::off();
                 connection.wire = Wire::Clear(stream);
                 connection.stage = Stage::Connecting;
-                connection.login = Some(Login::new(account, self.manners.security == Security::Direct));
+                let secure = self.manners.security == Security::Direct;
+                connection.taken = ticket.as_ref().map_or(0, |ticket| ticket.h);
+                connection.login = Some(Login::new(account, secure, ticket));
                 self.connections[id] = connection;
             }
             Err(error) => self.fail(id, &error.to_string()),
@@ -309,6 +344,10 @@ impl Clients {
         if let Some(login) = &mut connection.login {
             match login.take(frame, &self.manners, &mut self.salted, &mut connection.out) {
                 Ok(Next::Done) => {
+                    connection.entrance = login.entrance().clone();
+                    if connection.entrance.resumed.is_none() {
+                        connection.taken = 0;
+                    }
                     connection.login = None;
                     connection.stage = Stage::Ready;
                     load.ready(id, self);
@@ -327,9 +366,12 @@ impl Clients {
             Frame::Stanza(stanza) => {
                 if connection.counts(stanza) {
                     load.stanza(id, stanza, self);
-                } else if !connection.out.is_empty() {
+                    return;
+                }
+                if !connection.out.is_empty() {
                     self.touch(id);
                 }
+                load.word(id, stanza, self);
             }
             Frame::End => self.fail(id, "the stream was closed"),
         }

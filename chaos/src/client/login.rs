@@ -1,6 +1,6 @@
 //! From the first byte to a bound resource: what a client says, step by step (RFC 6120 §§4–7, XEP-0198 §3, XEP-0077 §3).
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use memchr::memmem::find;
 
 use super::sasl::{Salted, Scram, plain};
@@ -51,6 +51,8 @@ pub struct Manners {
     pub mechanism: Mechanism,
     /// Whether they ask for stream management.
     pub managed: bool,
+    /// Whether they ask for sessions that outlive their connection.
+    pub resumes: bool,
     /// After how many stanzas they ask for an acknowledgement, where streams are managed.
     pub ask_every: u32,
     /// What they connect for.
@@ -66,12 +68,33 @@ pub(super) enum Next {
     Done,
 }
 
+/// A session that a connection is to go on with (XEP-0198 §5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// What the server called it.
+    pub previd: String,
+    /// How many of the server's stanzas its client has.
+    pub h: u32,
+}
+
+/// How a managed connection came in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entrance {
+    /// The server goes on with the session, and has handled so many of its stanzas.
+    pub resumed: Option<u32>,
+    /// The server did not go on with it; what it said.
+    pub refused: Option<String>,
+    /// What a new session is called, if it can be resumed.
+    pub id: Option<String>,
+}
+
 enum Step {
     Features,
     Proceed,
     Registered,
     Challenge(Box<Scram>),
     Success(Option<Box<Scram>>),
+    Resumed,
     Bound,
     Enabled,
 }
@@ -82,11 +105,18 @@ pub(super) struct Login {
     step: Step,
     secure: bool,
     known: bool,
+    ticket: Option<Ticket>,
+    entrance: Entrance,
 }
 
 impl Login {
-    pub(super) fn new(account: Account, secure: bool) -> Self {
-        Self { account, step: Step::Features, secure, known: false }
+    pub(super) fn new(account: Account, secure: bool, ticket: Option<Ticket>) -> Self {
+        Self { account, step: Step::Features, secure, known: false, ticket, entrance: Entrance::default() }
+    }
+
+    /// How it came in, once it has.
+    pub(super) fn entrance(&self) -> &Entrance {
+        &self.entrance
     }
 
     /// Opens the stream.
@@ -146,10 +176,23 @@ impl Login {
                 if !manners.managed {
                     return Ok(Next::Done);
                 }
-                say(out, "<enable xmlns='urn:xmpp:sm:3'/>");
+                let resume = if manners.resumes { " resume='true'" } else { "" };
+                say(out, &format!("<enable xmlns='urn:xmpp:sm:3'{resume}/>"));
                 self.step = Step::Enabled;
             }
-            Step::Enabled if starts(stanza, "<enabled") => return Ok(Next::Done),
+            Step::Enabled if starts(stanza, "<enabled") => {
+                self.entrance.id = attribute(stanza, "id");
+                return Ok(Next::Done);
+            }
+            Step::Resumed if starts(stanza, "<resumed") => {
+                let h = attribute(stanza, "h").and_then(|h| h.parse().ok());
+                self.entrance.resumed = Some(h.context("resumed without a count")?);
+                return Ok(Next::Done);
+            }
+            Step::Resumed if starts(stanza, "<failed") => {
+                self.entrance.refused = Some(String::from_utf8_lossy(stanza).into_owned());
+                self.bind(manners, out);
+            }
             // Some say more than they were asked for.
             step @ (Step::Bound | Step::Enabled) if starts(stanza, "<r") || starts(stanza, "<presence") => {
                 self.step = step
@@ -168,15 +211,14 @@ impl Login {
             if manners.managed && !has(offered, "urn:xmpp:sm:3") {
                 bail!("stream management is not offered");
             }
-            let resource = &manners.accounts.resource;
-            let bind = "urn:ietf:params:xml:ns:xmpp-bind";
-            say(
-                out,
-                &format!(
-                    "<iq type='set' id='bind'><bind xmlns='{bind}'><resource>{resource}</resource></bind></iq>"
-                ),
-            );
-            self.step = Step::Bound;
+            match self.ticket.take() {
+                Some(ticket) => {
+                    let (previd, h) = (&ticket.previd, ticket.h);
+                    say(out, &format!("<resume xmlns='urn:xmpp:sm:3' previd='{previd}' h='{h}'/>"));
+                    self.step = Step::Resumed;
+                }
+                None => self.bind(manners, out),
+            }
         } else if manners.purpose == Purpose::Register {
             let password = &manners.accounts.password;
             say(
@@ -205,6 +247,28 @@ impl Login {
         }
         Ok(Next::Wait)
     }
+
+    fn bind(&mut self, manners: &Manners, out: &mut Vec<u8>) {
+        let resource = &manners.accounts.resource;
+        say(
+            out,
+            &format!(
+                "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
+                 <resource>{resource}</resource></bind></iq>"
+            ),
+        );
+        self.step = Step::Bound;
+    }
+}
+
+/// The value of an attribute of an element's first tag.
+pub(crate) fn attribute(stanza: &[u8], name: &str) -> Option<String> {
+    let text = std::str::from_utf8(stanza).ok()?;
+    let tag = &text[..text.find('>')?];
+    let at = [' ', '\t', '\n'].iter().find_map(|space| tag.find(&format!("{space}{name}=")))?;
+    let value = &tag[at + name.len() + 2..];
+    let quote = value.chars().next()?;
+    value[1..].split(quote).next().map(str::to_owned)
 }
 
 fn say(out: &mut Vec<u8>, text: &str) {
@@ -236,6 +300,7 @@ mod tests {
             security: Security::Starttls,
             mechanism: Mechanism::Plain,
             managed: true,
+            resumes: true,
             ask_every: 5,
             purpose: Purpose::Session,
         }
@@ -244,7 +309,7 @@ mod tests {
     #[test]
     fn a_log_in_goes_through_tls_sasl_bind_and_stream_management() {
         let (manners, mut salted) = (manners(), Salted::default());
-        let mut login = Login::new(manners.accounts.account(7), false);
+        let mut login = Login::new(manners.accounts.account(7), false, None);
         let mut take = |login: &mut Login, stanza: &str, says: &str| {
             let mut out = Vec::new();
             let next = login.take(Frame::Stanza(stanza.as_bytes()), &manners, &mut salted, &mut out).unwrap();
@@ -271,11 +336,40 @@ mod tests {
     }
 
     #[test]
+    fn a_session_is_resumed_or_else_another_one_is_bound() {
+        let (manners, mut salted) = (manners(), Salted::default());
+        let mut begin = || {
+            let ticket = Ticket { previd: "abc".into(), h: 3 };
+            let mut login = Login::new(manners.accounts.account(7), true, Some(ticket));
+            login.known = true;
+            let mut out = Vec::new();
+            let offer = b"<stream:features><sm xmlns='urn:xmpp:sm:3'/></stream:features>";
+            login.take(Frame::Stanza(offer), &manners, &mut salted, &mut out).unwrap();
+            assert!(out.ends_with(b"previd='abc' h='3'/>"));
+            login
+        };
+        let (mut first, mut second) = (begin(), begin());
+        let mut take = |login: &mut Login, stanza: &str| {
+            login.take(Frame::Stanza(stanza.as_bytes()), &manners, &mut salted, &mut Vec::new()).unwrap()
+        };
+        assert_eq!(take(&mut first, "<resumed xmlns='urn:xmpp:sm:3' previd='abc' h='12'/>"), Next::Done);
+        assert_eq!(first.entrance().resumed, Some(12));
+        assert_eq!(take(&mut second, "<failed xmlns='urn:xmpp:sm:3'><item-not-found/></failed>"), Next::Wait);
+        assert_eq!(take(&mut second, "<iq type='result' id='bind'/>"), Next::Wait);
+        assert_eq!(
+            take(&mut second, "<enabled xmlns='urn:xmpp:sm:3' resume=\"true\" id=\"xy\" max='9'/>"),
+            Next::Done
+        );
+        assert_eq!(second.entrance().id.as_deref(), Some("xy"));
+        assert!(second.entrance().refused.is_some() && second.entrance().resumed.is_none());
+    }
+
+    #[test]
     fn what_is_not_offered_is_not_asked_for() {
         let mut manners = manners();
         manners.security = Security::Plain;
         manners.mechanism = Mechanism::ScramSha256;
-        let mut login = Login::new(manners.accounts.account(7), false);
+        let mut login = Login::new(manners.accounts.account(7), false, None);
         let offer = Frame::Stanza(b"<stream:features><mechanism>PLAIN</mechanism></stream:features>");
         let taken = login.take(offer, &manners, &mut Salted::default(), &mut Vec::new());
         assert!(taken.unwrap_err().to_string().contains("SCRAM-SHA-256 is not offered"));

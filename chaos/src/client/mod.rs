@@ -11,7 +11,8 @@ mod wire;
 pub use account::{Account, Accounts};
 pub use engine::{Clients, Engine, Load, Spread};
 pub use framer::{Frame, Framer};
-pub use login::{Manners, Mechanism, Purpose};
+pub(crate) use login::attribute;
+pub use login::{Entrance, Manners, Mechanism, Purpose, Ticket};
 pub use wire::Security;
 
 /// The number of a client: its place in the engine.

@@ -129,6 +129,7 @@ impl Case {
             security: self.security,
             mechanism: Mechanism::ScramSha1,
             managed: self.managed,
+            resumes: false,
             ask_every: ASK_EVERY,
             purpose,
         };

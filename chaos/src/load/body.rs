@@ -6,7 +6,7 @@ use std::time::Duration;
 use memchr::memmem::Finder;
 
 /// A message with room for a stamp, made once for each sender.
-pub(super) struct Letter {
+pub(crate) struct Letter {
     head: Vec<u8>,
     tail: Vec<u8>,
     buffer: Vec<u8>,
@@ -14,7 +14,7 @@ pub(super) struct Letter {
 
 impl Letter {
     /// A message of about `bytes` bytes in whole.
-    pub(super) fn new(to: &str, kind: &str, bytes: usize) -> Self {
+    pub(crate) fn new(to: &str, kind: &str, bytes: usize) -> Self {
         let head = format!("<message to='{to}' type='{kind}' id='").into_bytes();
         let fixed = head.len() + "m1234567'><body>123456789012 1234567 </body></message>".len();
         let tail = format!(" {}</body></message>", "x".repeat(bytes.saturating_sub(fixed))).into_bytes();
@@ -22,7 +22,7 @@ impl Letter {
     }
 
     /// The message with this number, sent at this time.
-    pub(super) fn write(&mut self, at: Duration, number: u64) -> &[u8] {
+    pub(crate) fn write(&mut self, at: Duration, number: u64) -> &[u8] {
         self.buffer.clear();
         self.buffer.extend_from_slice(&self.head);
         write!(self.buffer, "m{number}'><body>{} {number}", at.as_nanos())
@@ -33,7 +33,7 @@ impl Letter {
 }
 
 /// Finds stamps in what arrives.
-pub(super) struct Reader {
+pub(crate) struct Reader {
     tag: Finder<'static>,
     length: usize,
 }
@@ -46,12 +46,12 @@ impl Default for Reader {
 
 impl Reader {
     /// Finds them behind this tag.
-    pub(super) fn of(tag: &'static str) -> Self {
+    pub(crate) fn of(tag: &'static str) -> Self {
         Self { tag: Finder::new(tag), length: tag.len() }
     }
 
     /// When a message was sent, and its number.
-    pub(super) fn read(&self, stanza: &[u8]) -> Option<(Duration, u64)> {
+    pub(crate) fn read(&self, stanza: &[u8]) -> Option<(Duration, u64)> {
         let at = self.tag.find(stanza)? + self.length;
         let (nanos, rest) = number(&stanza[at..])?;
         let (number, _) = number(rest)?;

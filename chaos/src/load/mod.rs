@@ -1,6 +1,6 @@
 //! Loads: what clients do while a server is measured.
 
-mod body;
+pub(crate) mod body;
 mod chat;
 mod gather;
 mod idle;

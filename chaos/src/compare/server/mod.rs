@@ -147,6 +147,7 @@ impl Server {
             security: Security::Plain,
             mechanism: Mechanism::ScramSha1,
             managed: false,
+            resumes: false,
             ask_every: 1,
             purpose: Purpose::Register,
         };

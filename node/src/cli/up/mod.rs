@@ -39,6 +39,9 @@ pub(super) struct Up {
     /// Return when all nodes are ready; `muster down` stops them
     #[arg(long)]
     detach: bool,
+    /// Write certificates, keys and configuration files, and start nothing
+    #[arg(long, conflicts_with = "detach")]
+    prepare: bool,
     /// The first port for clients; node k uses this + 10k, and all others follow it
     #[arg(long, default_value_t = 5222)]
     port: u16,
@@ -70,6 +73,9 @@ pub(super) fn up(up: &Up) -> Result<(), Failure> {
         )));
     }
     plan.check_ports()?;
+    if up.prepare {
+        return prepare(up, &plan);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(refused)?;
     runtime.block_on(async {
         // Caught from here on: whatever happens later, what was started is stopped.
@@ -103,6 +109,18 @@ pub(super) fn up(up: &Up) -> Result<(), Failure> {
         nodes.stop().await;
         ended
     })
+}
+
+/// Writes what `up` would start with.
+fn prepare(up: &Up, plan: &Plan) -> Result<(), Failure> {
+    if up.store == Store::Redis {
+        return Err(refused("--prepare knows no address of a store but that of its own file: leave --store out"));
+    }
+    folder::lay_out(plan)?;
+    for node in &plan.nodes {
+        say!("{}", folder::configure(plan, node, None)?.display());
+    }
+    Ok(())
 }
 
 async fn start(up: &Up, plan: &Plan, nodes: &mut Nodes) -> Result<(), Failure> {
