@@ -258,9 +258,9 @@ impl<M: Message> Cluster<M> {
         *self.shared.load.lock().unwrap_or_else(PoisonError::into_inner) = load;
     }
 
-    /// Whether it is up in the view, knows the register, and has links to a majority.
+    /// Whether it is up in the view, knows the register, has links to a majority, and holds its lease.
     pub fn is_ready(&self) -> bool {
-        self.shared.ready.load(Ordering::Relaxed)
+        self.shared.ready.load(Ordering::Relaxed) && self.shared.holds_lease()
     }
 
     /// Whether this node may act as an owner now: lately enough of the others have promised not to put it down. Fit for

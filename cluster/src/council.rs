@@ -2,8 +2,9 @@
 //! happened goes in, what to do comes out.
 //!
 //! A proposal is agreed when the register takes it. To put another member down, the proposer needs in addition the word
-//! of a majority of the other voters that they, too, have lost it; among two, the register's compare-and-set is the third
-//! voter. A member that was put down is told by the view, and stops.
+//! of a majority of the voters that they, too, have lost it; where they are even in number the store's key is one more
+//! vote. Whoever gives that word answers the suspect's pings no more while the view is the same, so what the suspect may
+//! still do as an owner has ended before another begins. A member that was put down is told by the view, and stops.
 
 mod suspicion;
 #[cfg(test)]
@@ -11,6 +12,8 @@ mod tests;
 
 use std::time::Duration;
 
+use crate::lease::Lease;
+use crate::map::HashSet;
 use crate::{Incarnation, Limits, Member, NodeId, State, View};
 use suspicion::Suspicion;
 
@@ -53,19 +56,25 @@ pub(crate) enum Input {
     Lost(Incarnation),
     /// Nobody listens at the peer's address, or a newer incarnation does.
     Gone(Incarnation),
-    /// The peer was last heard then; gossip has this opinion, if any.
+    /// What is known of a peer, if it has changed or not.
     Signs {
         /// Of whom.
         peer: Incarnation,
         /// When its link last brought anything.
         heard: Duration,
-        /// Whether gossip believes it alive.
-        alive: Option<bool>,
+        /// When the last ping was sent that it has answered, knowing no newer view. Zero: none.
+        answered: Duration,
+        /// What gossip says of it.
+        rumour: Option<Rumour>,
     },
+    /// A peer says that it knows the view of that epoch.
+    Knows(Incarnation, u64),
+    /// The store was asked for its key then, and gave it or did not.
+    Claimed { asked: Duration, given: bool },
     /// A peer asks whether this node, too, has lost the suspect.
     Asked { by: Incarnation, suspect: Incarnation },
-    /// A peer answers.
-    Voted { by: Incarnation, suspect: Incarnation, agree: bool },
+    /// A peer answers, by the view of that epoch.
+    Voted { by: Incarnation, epoch: u64, suspect: Incarnation, agree: bool },
     /// What the node wants has changed.
     Wish(Wish),
     /// An operator takes a member that is down out of the view.
@@ -74,19 +83,30 @@ pub(crate) enum Input {
     Tick,
 }
 
+/// What gossip says of a peer: an opinion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rumour {
+    /// Whether it believes it alive.
+    pub(crate) alive: bool,
+    /// How many links it lacks, by its own word.
+    pub(crate) missing: u16,
+}
+
 /// What to do.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Effect {
     /// Read the register.
     Load,
+    /// Ask the store for its key, by the view of that epoch.
+    Claim { epoch: u64, asked: Duration },
     /// Compare-and-set the register.
     Propose { expected: u64, view: View },
     /// This view is the current one. Told to all links if this node made it.
     Adopt { view: View, tell: bool },
     /// Ask all linked voters about a suspect.
     Ask { suspect: Incarnation },
-    /// Answer.
-    Answer { to: Incarnation, suspect: Incarnation, agree: bool },
+    /// Answer, by the view of that epoch.
+    Answer { to: Incarnation, epoch: u64, suspect: Incarnation, agree: bool },
     /// Break the link, which is silent, and make it anew.
     Reset(Incarnation),
     /// This incarnation is out of the cluster.
@@ -103,6 +123,9 @@ pub(crate) struct Council {
     wish: Wish,
     view: View,
     suspicion: Suspicion,
+    lease: Lease,
+    /// Whom this node has given up, in this view: their pings are not answered. If it is itself, it acts no more.
+    given_up: HashSet<Incarnation>,
     /// A call to the register is under way, and with it the view that it proposes.
     calling: Option<Option<View>>,
     /// The view that was read last is the one known: proposals have a chance.
@@ -120,6 +143,8 @@ impl Council {
     pub(crate) fn new(me: Member, wish: Wish, alone: bool, limits: &Limits) -> Council {
         Council {
             suspicion: Suspicion::new(limits.silence_max),
+            lease: Lease::new(me.incarnation, alone),
+            given_up: HashSet::default(),
             me,
             alone,
             wish,
@@ -142,6 +167,22 @@ impl Council {
     /// Whether the register answered when last asked.
     pub(crate) fn register(&self) -> bool {
         self.register
+    }
+
+    /// Until when this node may act as an owner; [`Duration::MAX`]: for ever.
+    pub(crate) fn lease(&self) -> Duration {
+        let gave_up = self.given_up.contains(&self.me.incarnation);
+        if (self.ousted || gave_up) && !self.alone { Duration::ZERO } else { self.lease.until() }
+    }
+
+    /// Whether this peer's pings are to be answered.
+    pub(crate) fn answers(&self, peer: Incarnation) -> bool {
+        !self.given_up.contains(&peer)
+    }
+
+    /// How many links with members that are up have been missing for a while.
+    pub(crate) fn missing(&self, now: Duration) -> u16 {
+        u16::try_from(self.suspicion.missing(&self.view, now).count()).unwrap_or(u16::MAX)
     }
 
     /// Whether this node left by its own wish.
@@ -171,23 +212,58 @@ impl Council {
             }
             Input::Heard(view) if view.epoch > self.view.epoch => self.adopt(view, false, now, out),
             Input::Heard(_) => {}
-            Input::Epoch(epoch) if epoch > self.view.epoch => self.load_at = now,
-            Input::Epoch(_) => {}
+            Input::Epoch(epoch) => self.heard_of(epoch, now),
             Input::Stranger => self.load_at = now,
             Input::Up(peer) => self.suspicion.up(peer, now),
             Input::Lost(peer) => self.suspicion.lost(peer, now),
-            Input::Gone(peer) => self.suspicion.gone(peer),
-            Input::Signs { peer, heard, alive } => self.suspicion.signs(peer, heard, alive, now, out),
-            Input::Asked { by, suspect } => {
-                let agree = self.suspicion.agrees(suspect, now);
-                out.push(Effect::Answer { to: by, suspect, agree });
+            Input::Gone(peer) => {
+                if self.suspicion.gone(peer) {
+                    self.lease.gone(peer, now);
+                }
             }
-            Input::Voted { by, suspect, agree } => self.suspicion.voted(by, suspect, agree, now),
+            Input::Signs { peer, heard, answered, rumour } => {
+                self.suspicion.signs(peer, heard, rumour, now, out);
+                if answered > Duration::ZERO {
+                    self.lease.answered(peer, answered);
+                }
+            }
+            Input::Knows(peer, epoch) => {
+                self.lease.knows(peer, epoch);
+                self.heard_of(epoch, now);
+            }
+            Input::Claimed { asked, given } => self.claimed(asked, given, now),
+            Input::Asked { by, suspect } => self.asked(by, suspect, now, out),
+            Input::Voted { by, epoch, suspect, agree } if epoch == self.view.epoch => {
+                self.suspicion.voted(by, suspect, agree, now);
+            }
+            Input::Voted { .. } => {}
             Input::Wish(wish) => self.wish = wish,
             Input::Forget(node) => self.forget = Some(node),
             Input::Tick => {}
         }
         self.act(now, out);
+    }
+
+    fn heard_of(&mut self, epoch: u64, now: Duration) {
+        if epoch > self.view.epoch {
+            self.load_at = now;
+        }
+    }
+
+    fn asked(&mut self, by: Incarnation, suspect: Incarnation, now: Duration, out: &mut Vec<Effect>) {
+        let agree = self.suspicion.agrees(suspect, now);
+        if agree {
+            self.given_up.insert(suspect);
+        }
+        out.push(Effect::Answer { to: by, epoch: self.view.epoch, suspect, agree });
+    }
+
+    fn claimed(&mut self, asked: Duration, given: bool, now: Duration) {
+        self.lease.claimed(asked, given);
+        if !given {
+            // There may be a newer view.
+            self.load_at = now;
+        }
     }
 
     fn loaded(&mut self, view: Option<View>, now: Duration, out: &mut Vec<Effect>) {
@@ -229,6 +305,8 @@ impl Council {
     fn adopt(&mut self, view: View, tell: bool, now: Duration, out: &mut Vec<Effect>) {
         self.view = view;
         self.suspicion.members(&self.view, self.me.incarnation, now);
+        self.lease.view(&self.view);
+        self.given_up.clear();
         out.push(Effect::Adopt { view: self.view.clone(), tell });
         let mine = self.view.member(&self.me.node);
         let out_of_it = match mine {
@@ -244,8 +322,9 @@ impl Council {
         }
     }
 
-    /// Reads the register if it is time, or proposes what has to change.
+    /// Asks for the key if it is needed, reads the register if it is time, or proposes what has to change.
     fn act(&mut self, now: Duration, out: &mut Vec<Effect>) {
+        self.claim(false, now, out);
         if self.calling.is_some() {
             return;
         }
@@ -258,8 +337,16 @@ impl Council {
             return;
         }
         if let Some(next) = self.next(now, out) {
+            let is_lost = |m: &&Member| m.state == State::Down;
+            self.given_up.extend(next.members.iter().filter(is_lost).map(|m| m.incarnation));
             out.push(Effect::Propose { expected: self.view.epoch, view: next.clone() });
             self.calling = Some(Some(next));
+        }
+    }
+
+    fn claim(&mut self, needs: bool, now: Duration, out: &mut Vec<Effect>) {
+        if !self.ousted && !self.left && self.lease.claims(needs, now) {
+            out.push(Effect::Claim { epoch: self.view.epoch, asked: now });
         }
     }
 
@@ -280,7 +367,13 @@ impl Council {
             }
             (Wish::Draining, State::Joining | State::Up) => return self.view.with_state(me, State::Draining),
             (Wish::Up, State::Draining) => return self.view.with_state(me, State::Up),
-            (Wish::Up, State::Joining) if self.majority() => return self.view.with_state(me, State::Up),
+            (Wish::Up, State::Joining) if self.may_go_up() => return self.view.with_state(me, State::Up),
+            (Wish::Up, State::Up) if self.yields(now) => {
+                tracing::warn!(
+                    "this node lacks a link that others have: it makes way, and comes back when links stand"
+                );
+                return self.view.with_state(me, State::Down);
+            }
             _ => {}
         }
         if let Some(next) = self.forget.take().and_then(|node| self.forgotten(&node)) {
@@ -289,7 +382,31 @@ impl Council {
         if self.alone {
             return self.without_others();
         }
-        self.suspicion.verdict(&self.view, me, now, out)
+        if self.given_up.iter().any(|peer| self.suspicion.is_linked(*peer)) {
+            // It is there after all. A new epoch takes back the word, which somebody may still count.
+            return Some(View { epoch: self.view.epoch + 1, members: self.view.members.clone() });
+        }
+        let key = self.lease.has_key(now);
+        let verdict = self.suspicion.verdict(&self.view, me, key, now, out);
+        self.claim(verdict.needs_key, now, out);
+        verdict.next
+    }
+
+    /// It reaches every member that is up, so that it parts nobody from anybody; and a majority, who know the last that
+    /// came before it.
+    fn may_go_up(&self) -> bool {
+        let reached =
+            |m: &Member| self.suspicion.is_linked(m.incarnation) || m.incarnation == self.me.incarnation;
+        let mut up = self.view.members.iter().filter(|m| m.state == State::Up);
+        self.alone || (self.majority() && up.all(reached) && self.lease.is_settled())
+    }
+
+    /// Whether this node, of two that are both alive and have no link, is the one that goes: who lacks more links does,
+    /// or else who has the higher name.
+    fn yields(&self, now: Duration) -> bool {
+        let mine = (self.missing(now), &self.me.node);
+        let goes = |(peer, missing): (&Member, u16)| missing > 0 && mine > (missing, &peer.node);
+        self.view.voters().count() > 2 && self.suspicion.missing(&self.view, now).any(goes)
     }
 
     /// The view with this incarnation in it. It takes the place of an older one of the same node, and its vote.

@@ -31,6 +31,7 @@ const LINK: &str = "link";
 const VERSION: &str = "version";
 const EPOCH: &str = "epoch";
 const LOAD: &str = "load";
+const MISSING: &str = "missing";
 
 /// The gossip of one incarnation. Ends when dropped.
 pub(crate) struct Gossip {
@@ -96,13 +97,14 @@ impl Gossip {
     }
 
     /// Tells others what this node knows and carries.
-    pub(crate) async fn tell(&self, epoch: u64, load: Load) {
+    pub(crate) async fn tell(&self, epoch: u64, load: Load, missing: u16) {
         let load = serde_json::to_string(&load).expect("a load is numbers and a word");
         self.handle
             .with_chitchat(|chitchat| {
                 let state = chitchat.self_node_state();
                 state.set(EPOCH, epoch);
                 state.set(LOAD, &load);
+                state.set(MISSING, missing);
             })
             .await;
     }
@@ -141,5 +143,6 @@ fn read(state: &NodeState, incarnation: Incarnation, alive: bool) -> GossipFacts
         epoch: state.get(EPOCH).and_then(|e| e.parse().ok()).unwrap_or_default(),
         link: state.get(LINK).and_then(|l| l.parse().ok()),
         load: state.get(LOAD).and_then(|l| serde_json::from_str(l).ok()).unwrap_or_default(),
+        missing: state.get(MISSING).and_then(|m| m.parse().ok()).unwrap_or_default(),
     }
 }

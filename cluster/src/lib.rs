@@ -6,6 +6,7 @@ mod config;
 mod council;
 mod error;
 mod gossip;
+mod lease;
 mod life;
 mod link;
 pub mod map;

@@ -10,8 +10,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use crate::council::{Council, Effect, Input, Wish};
+use crate::council::{Council, Effect, Input, Rumour, Wish};
 use crate::gossip::{Facts, Gossip, Seal, Setting};
+use crate::lease::PROMISE;
 use crate::link::{self, Event, Ground, Remote, Sink};
 use crate::map::HashMap;
 use crate::quiet::Quiet;
@@ -84,6 +85,8 @@ pub(crate) struct Life<'a> {
     dials: HashMap<Incarnation, AbortHandle>,
     wish: Wish,
     leaving: Option<Instant>,
+    /// The lease held when last looked at.
+    held: bool,
 }
 
 impl Estate {
@@ -122,9 +125,11 @@ impl<'a> Life<'a> {
             events: sender,
             sink: estate.sink.clone(),
             quiet: estate.quiet.clone(),
-            base: Instant::now(),
             ether: estate.ether.clone(),
         });
+        if !estate.is_alone() {
+            shared.set_lease(Duration::ZERO);
+        }
         let mut tasks = JoinSet::new();
         if let Some(bound) = &estate.bound {
             tasks.spawn_local(link::listen(ground.clone(), bound.links.clone()));
@@ -144,6 +149,7 @@ impl<'a> Life<'a> {
             dials: HashMap::default(),
             wish,
             leaving: None,
+            held: false,
         }
     }
 
@@ -155,7 +161,10 @@ impl<'a> Life<'a> {
             let input = tokio::select! {
                 // So that a simulation can repeat it; what others say is bounded by their links.
                 biased;
-                Some(event) = self.events.recv() => self.translate(event),
+                Some(event) = self.events.recv() => {
+                    self.sign(&event);
+                    self.translate(event)
+                }
                 Some(answer) = self.calls.join_next() => Some(answer.unwrap_or(Input::Away)),
                 _ = tick.tick() => {
                     self.bury();
@@ -200,6 +209,10 @@ impl<'a> Life<'a> {
         self.council.handle(input, self.ground.now(), &mut effects);
         // Before the table is published: who waits for it may ask at once whether the node is ready.
         self.estate.shared.ready.store(self.council.is_ready(), Ordering::Relaxed);
+        self.estate.shared.set_lease(self.council.lease());
+        for (peer, remote) in self.ground.remotes.load().iter() {
+            remote.answers(self.council.answers(*peer));
+        }
         for effect in effects {
             self.perform(effect);
         }
@@ -225,8 +238,11 @@ impl<'a> Life<'a> {
                 let epoch = self.council.view().epoch;
                 self.tell_all(&Control::Ask { epoch, suspect });
             }
-            Effect::Answer { to, suspect, agree } => {
-                let epoch = self.council.view().epoch;
+            Effect::Claim { epoch, asked } => {
+                let (register, me) = (self.estate.register.clone(), self.ground.me.incarnation);
+                self.calls.spawn_local(async move { claim(&*register, me, epoch, asked).await });
+            }
+            Effect::Answer { to, epoch, suspect, agree } => {
                 self.tell(to, &Control::Vote { epoch, suspect, agree });
             }
             Effect::Reset(peer) => {
@@ -257,6 +273,7 @@ impl<'a> Life<'a> {
         if tell {
             self.tell_all(&Control::View { bytes: view.to_bytes() });
         }
+        self.tell_all(&Control::Known { epoch: self.ground.epoch.load(Ordering::Relaxed) });
         let table = Arc::new(if before.epoch() == 0 { Table::new(view) } else { before.next(view) });
         report(&table, self.ground.me.incarnation);
         shared.table.store(table.clone());
@@ -302,6 +319,9 @@ impl<'a> Life<'a> {
             remote.end();
         }
         self.estate.shared.ready.store(false, Ordering::Relaxed);
+        if !self.estate.is_alone() {
+            self.estate.shared.set_lease(Duration::ZERO);
+        }
     }
 
     /// Lets the last view reach the peers.
@@ -346,9 +366,10 @@ impl<'a> Life<'a> {
             Event::Stranger => Some(Input::Stranger),
             Event::Said(_, Control::View { bytes }) => View::from_bytes(&bytes).ok().map(Input::Heard),
             Event::Said(by, Control::Ask { suspect, .. }) => Some(Input::Asked { by, suspect }),
-            Event::Said(by, Control::Vote { suspect, agree, .. }) => {
-                Some(Input::Voted { by, suspect, agree })
+            Event::Said(by, Control::Vote { epoch, suspect, agree }) => {
+                Some(Input::Voted { by, epoch, suspect, agree })
             }
+            Event::Said(by, Control::Known { epoch }) => Some(Input::Knows(by, epoch)),
             Event::Said(..) => None,
         }
     }
@@ -364,18 +385,50 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// Tells the council when each peer was last heard.
+    /// Tells the council when each peer was last heard, and what is known of it.
     fn signs(&mut self) {
-        let facts = self.estate.shared.facts.load_full();
         for (peer, remote) in self.ground.remotes.load_full().iter() {
-            let fact = facts.get(&remote.who.node).filter(|f| f.incarnation == *peer);
-            self.step(Input::Signs { peer: *peer, heard: remote.heard(), alive: fact.map(|f| f.alive) });
+            self.sign_of(*peer, remote);
             let node = remote.who.node.to_string();
             metrics::gauge!(names::OUTBOX, "node" => node.clone()).set(remote.outbox.bytes() as f64);
             if let Some(rtt) = remote.rtt() {
                 metrics::gauge!(names::RTT, "node" => node).set(rtt.as_secs_f64());
             }
         }
+        self.estate.shared.missing.store(self.council.missing(self.ground.now()), Ordering::Relaxed);
+        self.look_at_lease();
+    }
+
+    /// Tells the operator when the lease is lost or comes back.
+    fn look_at_lease(&mut self) {
+        let holds = self.estate.shared.holds_lease();
+        if holds != self.held {
+            self.held = holds;
+            match holds {
+                true => tracing::info!("the lease holds: this node may act as an owner"),
+                false => {
+                    metrics::counter!(names::FENCED).increment(1);
+                    tracing::warn!("the lease is lost: this node waits until a majority answers again");
+                }
+            }
+        }
+        metrics::gauge!(names::LEASE).set(f64::from(u8::from(holds)));
+    }
+
+    /// What is decided about a peer is decided by the last that was heard of it.
+    fn sign(&mut self, event: &Event) {
+        if let Event::Lost(peer) | Event::Said(_, Control::Ask { suspect: peer, .. }) = event
+            && let Some(remote) = self.ground.remotes.load().get(peer)
+        {
+            self.sign_of(*peer, remote);
+        }
+    }
+
+    fn sign_of(&mut self, peer: Incarnation, remote: &Remote) {
+        let facts = self.estate.shared.facts.load();
+        let fact = facts.get(&remote.who.node).filter(|f| f.incarnation == peer);
+        let rumour = fact.map(|f| Rumour { alive: f.alive, missing: f.missing });
+        self.step(Input::Signs { peer, heard: remote.heard(), answered: remote.answered(), rumour });
     }
 }
 
@@ -411,7 +464,7 @@ fn gossip(
             turn.tick().await;
             let known = ground.epoch.load(Ordering::Relaxed);
             let load = *shared.load.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            gossip.tell(known, load).await;
+            gossip.tell(known, load, shared.missing.load(Ordering::Relaxed)).await;
             heed(gossip.facts().await, known, &shared, &ground);
         }
     }
@@ -435,7 +488,8 @@ async fn rumours(ether: Arc<dyn Ether>, shared: Arc<Shared>, me: Member, ground:
         let epoch = ground.epoch.load(Ordering::Relaxed);
         let load = *shared.load.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let (incarnation, link, version) = (me.incarnation, me.link, String::new());
-        let mine = GossipFacts { alive: true, incarnation, version, epoch, link, load };
+        let missing = shared.missing.load(Ordering::Relaxed);
+        let mine = GossipFacts { alive: true, incarnation, version, epoch, link, load, missing };
         heed(ether.gossip(mine).into_iter().collect(), epoch, &shared, &ground);
     }
 }
@@ -462,6 +516,18 @@ async fn propose(register: &dyn ViewRegister, expected: u64, view: View) -> Inpu
     };
     metrics::counter!(names::PROPOSALS, "outcome" => outcome).increment(1);
     input
+}
+
+async fn claim(register: &dyn ViewRegister, me: Incarnation, epoch: u64, asked: Duration) -> Input {
+    let given = match timeout(REGISTER_TIME_MAX, register.claim(me.0, epoch, PROMISE)).await {
+        Ok(Ok(given)) => given,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "the lease key");
+            false
+        }
+        Err(_) => false,
+    };
+    Input::Claimed { asked, given }
 }
 
 fn away(error: &RegisterError) -> Input {

@@ -9,6 +9,8 @@ pub(crate) const REGISTER_UP: &str = "muster_cluster_register_up";
 pub(crate) const REGISTER_ERRORS: &str = "muster_cluster_register_errors_total";
 pub(crate) const PROPOSALS: &str = "muster_cluster_proposals_total";
 pub(crate) const SUSPICIONS: &str = "muster_cluster_suspicions_total";
+pub(crate) const LEASE: &str = "muster_cluster_lease_held";
+pub(crate) const FENCED: &str = "muster_cluster_fenced_total";
 pub(crate) const STALLS: &str = "muster_cluster_stalls_total";
 
 pub(crate) const LINKS: &str = "muster_link_up";
@@ -35,6 +37,8 @@ pub(crate) fn describe() {
     describe_counter!(PROPOSALS, Unit::Count, "Views proposed, by outcome (agreed, outrun, unknown)");
     describe_counter!(SUSPICIONS, Unit::Count, "Members that this node began to suspect");
     describe_counter!(STALLS, Unit::Count, "Times this node itself stood still for over half a second");
+    describe_gauge!(LEASE, Unit::Count, "1 if this node may act as an owner, 0 if it is fenced");
+    describe_counter!(FENCED, Unit::Count, "Times that this node lost its lease");
     describe_gauge!(LINKS, Unit::Count, "Links to other nodes that stand");
     describe_counter!(LOST, Unit::Count, "Links that broke");
     describe_counter!(REFUSED, Unit::Count, "Link peers refused, by reason");

@@ -1,8 +1,9 @@
 //! What the handle and the cluster's thread share.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) register: AtomicBool,
     /// Until when this node may act as an owner, in microseconds of [`crate::clock`]; the highest number: for ever.
     pub(crate) lease: AtomicU64,
+    /// How many links this node lacks, as gossip tells others.
+    pub(crate) missing: AtomicU16,
 }
 
 impl Shared {
@@ -52,7 +55,9 @@ impl Shared {
             load: Mutex::default(),
             ready: AtomicBool::new(false),
             register: AtomicBool::new(false),
-            lease: AtomicU64::new(u64::MAX),
+            // A node alone has it for ever, and nobody to take it away.
+            lease: AtomicU64::new(if config.network.is_none() { u64::MAX } else { 0 }),
+            missing: AtomicU16::new(0),
         })
     }
 
@@ -64,6 +69,11 @@ impl Shared {
     pub(crate) fn holds_lease(&self) -> bool {
         let until = self.lease.load(Ordering::Acquire);
         until == u64::MAX || clock::now().as_micros() < u128::from(until)
+    }
+
+    pub(crate) fn set_lease(&self, until: Duration) {
+        let until = u64::try_from(until.as_micros()).unwrap_or(u64::MAX);
+        self.lease.store(until, Ordering::Release);
     }
 
     pub(crate) fn status(&self) -> Status {

@@ -104,4 +104,6 @@ pub struct GossipFacts {
     pub link: Option<SocketAddr>,
     /// What it carries.
     pub load: Load,
+    /// How many links with members that are up it has lacked for a while.
+    pub missing: u16,
 }

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use super::Effect;
+use super::{Effect, Rumour};
+use crate::lease::PROMISE;
 use crate::map::HashMap;
-use crate::{Incarnation, State, View};
+use crate::{Incarnation, Member, State, View};
 
 /// A vote is asked for again after this time, and counts a few times as long.
 const ASK_EVERY: Duration = Duration::from_millis(200);
 const VOTE_HOLDS: Duration = Duration::from_secs(1);
 /// A link that is silent is given this time to be made anew if gossip still believes in the peer.
 const REDIAL_TIME_MAX: Duration = Duration::from_secs(1);
-/// Asked by another, this node agrees after this time without a link.
-const AGREE_AFTER: Duration = Duration::from_millis(1500);
+/// A link that is missing for so long, with a peer that others still hear, will not come back soon.
+const MISSING_AFTER: Duration = Duration::from_secs(3);
 /// If this node's own clock jumps so far between ticks, it was itself who stood still.
 const STALL: Duration = Duration::from_millis(700);
 
@@ -22,13 +23,24 @@ pub(super) struct Suspicion {
     silence_max: Duration,
     contacts: HashMap<Incarnation, Contact>,
     ticked: Duration,
+    voters: Vec<Incarnation>,
+    /// When the voters changed. What others have promised each other by the view before holds for a while.
+    changed: Option<Duration>,
+}
+
+/// What follows from suspicions.
+pub(super) struct Verdict {
+    /// The view without those who are lost.
+    pub(super) next: Option<View>,
+    /// The store's vote is wanting.
+    pub(super) needs_key: bool,
 }
 
 #[derive(Debug)]
 struct Contact {
     link: Link,
-    /// What gossip believes, if it knows the peer.
-    alive: Option<bool>,
+    /// What gossip says, if it knows the peer.
+    rumour: Option<Rumour>,
     asked: Option<Duration>,
     /// Who agreed that it is lost, and when.
     agreed: HashMap<Incarnation, Duration>,
@@ -41,6 +53,7 @@ enum Link {
     },
     Lost {
         since: Duration,
+        heard: Duration,
         /// Nobody listens there, or a newer incarnation does.
         gone: bool,
         /// It was broken for its silence.
@@ -50,21 +63,37 @@ enum Link {
 
 impl Suspicion {
     pub(super) fn new(silence_max: Duration) -> Suspicion {
-        Suspicion { silence_max, contacts: HashMap::default(), ticked: Duration::ZERO }
+        Suspicion {
+            silence_max,
+            contacts: HashMap::default(),
+            ticked: Duration::ZERO,
+            voters: Vec::new(),
+            changed: None,
+        }
     }
 
     /// Keeps contacts with the members of the view that are not down, and with nobody else.
     pub(super) fn members(&mut self, view: &View, me: Incarnation, now: Duration) {
         let live = |m: &crate::Member| m.state != State::Down && m.incarnation != me;
         self.contacts.retain(|peer, _| view.member_of(*peer).is_some_and(live));
+        let voters: Vec<_> = view.voters().map(|m| m.incarnation).collect();
+        if voters != self.voters && !self.voters.is_empty() {
+            self.changed = Some(now);
+        }
+        self.voters = voters;
         for member in view.members.iter().filter(|m| live(m)) {
             self.contacts.entry(member.incarnation).or_insert_with(|| Contact {
-                link: Link::Lost { since: now, gone: false, silent: false },
-                alive: None,
+                link: Link::Lost { since: now, heard: now, gone: false, silent: false },
+                rumour: None,
                 asked: None,
                 agreed: HashMap::default(),
             });
         }
+        // Words that were given by another view count no more.
+        self.contacts.values_mut().for_each(|contact| {
+            contact.agreed.clear();
+            contact.asked = None;
+        });
     }
 
     pub(super) fn up(&mut self, peer: Incarnation, now: Duration) {
@@ -84,13 +113,15 @@ impl Suspicion {
             && let Link::Up { heard } = *link
         {
             let silent = now.saturating_sub(heard) >= self.silence_max;
-            *link = Link::Lost { since: now, gone: false, silent };
+            *link = Link::Lost { since: now, heard, gone: false, silent };
         }
     }
 
-    pub(super) fn gone(&mut self, peer: Incarnation) {
-        if let Some(Contact { link: Link::Lost { gone, .. }, .. }) = self.contacts.get_mut(&peer) {
-            *gone = true;
+    /// Its process is dead, or so it seems. Whether this says anything new.
+    pub(super) fn gone(&mut self, peer: Incarnation) -> bool {
+        match self.contacts.get_mut(&peer) {
+            Some(Contact { link: Link::Lost { gone, .. }, .. }) => !std::mem::replace(gone, true),
+            _ => false,
         }
     }
 
@@ -98,17 +129,17 @@ impl Suspicion {
         &mut self,
         peer: Incarnation,
         last: Duration,
-        alive: Option<bool>,
+        rumour: Option<Rumour>,
         now: Duration,
         out: &mut Vec<Effect>,
     ) {
         let Some(contact) = self.contacts.get_mut(&peer) else { return };
-        contact.alive = alive;
-        if let Link::Up { heard } = &mut contact.link {
-            *heard = (*heard).max(last);
-            if now.saturating_sub(*heard) >= self.silence_max {
-                out.push(Effect::Reset(peer));
-            }
+        contact.rumour = rumour;
+        let (Link::Up { heard } | Link::Lost { heard, .. }) = &mut contact.link;
+        *heard = (*heard).max(last);
+        let silent = now.saturating_sub(*heard) >= self.silence_max;
+        if silent && matches!(contact.link, Link::Up { .. }) {
+            out.push(Effect::Reset(peer));
         }
     }
 
@@ -133,8 +164,8 @@ impl Suspicion {
         for contact in self.contacts.values_mut() {
             match &mut contact.link {
                 Link::Up { heard } => *heard = now,
-                Link::Lost { since, gone, .. } => {
-                    *since = now;
+                Link::Lost { since, heard, gone, .. } => {
+                    (*since, *heard) = (now, now);
                     *gone = false;
                 }
             }
@@ -147,45 +178,74 @@ impl Suspicion {
         matches!(self.contacts.get(&peer), Some(Contact { link: Link::Up { .. }, .. }))
     }
 
-    /// Whether this node has lost the peer, too. One that is not in its view is lost.
-    pub(super) fn agrees(&self, suspect: Incarnation, now: Duration) -> bool {
-        self.contacts.get(&suspect).is_none_or(|contact| match contact.link {
-            Link::Up { heard } => now.saturating_sub(heard) >= self.silence_max,
-            Link::Lost { since, gone, silent } => gone || silent || now.saturating_sub(since) >= AGREE_AFTER,
+    /// Members that are up and alive, as others hear, but have not been linked with this node for a while; and how many
+    /// links they lack.
+    pub(super) fn missing<'a>(
+        &'a self,
+        view: &'a View,
+        now: Duration,
+    ) -> impl Iterator<Item = (&'a Member, u16)> {
+        view.members.iter().filter(|m| m.state == State::Up).filter_map(move |member| {
+            let Contact { link: Link::Lost { since, gone: false, .. }, rumour, .. } =
+                self.contacts.get(&member.incarnation)?
+            else {
+                return None;
+            };
+            let rumour = rumour.filter(|rumour| rumour.alive)?;
+            (now.saturating_sub(*since) >= MISSING_AFTER).then_some((member, rumour.missing))
         })
     }
 
-    /// The view in which all are down of whom a majority of the other voters, this node among them, says that they are
-    /// lost. Asks where it is not known.
+    /// Whether this node has lost the peer, too, and promises it nothing. One that is not in its view is lost.
+    pub(super) fn agrees(&self, suspect: Incarnation, now: Duration) -> bool {
+        self.contacts.get(&suspect).is_none_or(|contact| self.is_free(contact, now))
+    }
+
+    /// Whether nothing that this node has promised keeps it from giving up that peer: it is dead, or has not been
+    /// heard for so long.
+    fn is_free(&self, contact: &Contact, now: Duration) -> bool {
+        let long_ago = |at: Duration| now.saturating_sub(at) >= self.silence_max.max(PROMISE);
+        match contact.link {
+            Link::Lost { gone: true, .. } => true,
+            Link::Up { heard } | Link::Lost { heard, .. } => {
+                long_ago(heard) && self.changed.is_none_or(long_ago)
+            }
+        }
+    }
+
+    /// The view in which all are down of whom a majority of the voters, this node among them, says that they are lost.
+    /// Where they are even in number the store is one more voter. Asks where it is not known.
     pub(super) fn verdict(
         &mut self,
         view: &View,
         me: Incarnation,
+        has_key: bool,
         now: Duration,
         out: &mut Vec<Effect>,
-    ) -> Option<View> {
+    ) -> Verdict {
+        let mut verdict = Verdict { next: None, needs_key: false };
         if !view.member_of(me).is_some_and(|m| m.voter) {
-            return None;
+            return verdict;
         }
-        let mut next: Option<View> = None;
-        let mut suspects: Vec<Incarnation> = self
-            .contacts
-            .iter()
-            .filter(|(_, c)| c.is_suspect(self.silence_max, now))
-            .map(|(i, _)| *i)
-            .collect();
+        let is_suspect = |c: &Contact| c.is_suspect(self.silence_max, now) && self.is_free(c, now);
+        let mut suspects: Vec<Incarnation> =
+            self.contacts.iter().filter(|(_, c)| is_suspect(c)).map(|(i, _)| *i).collect();
         suspects.sort();
         for suspect in suspects {
-            let base = next.as_ref().unwrap_or(view);
+            let contact = self.contacts.get(&suspect).expect("suspects are contacts");
+            let agrees = |voter: Incarnation| voter == me || contact.is_agreed_by(voter, now);
+            let others = || view.voters().map(|m| m.incarnation).filter(|voter| *voter != suspect);
+            let (voters, agreed) = (view.voters().count(), others().filter(|v| agrees(*v)).count());
+            // The store decides between those who cannot speak with each other, not against one who hears the suspect.
+            let is_tie = 2 * agreed == voters && others().all(|v| agrees(v) || !self.is_linked(v));
+            if 2 * agreed > voters || (is_tie && has_key) {
+                let base = verdict.next.as_ref().unwrap_or(view);
+                verdict.next = base.with_state(suspect, State::Down).or(verdict.next);
+                continue;
+            }
+            verdict.needs_key |= is_tie;
             let contact = self.contacts.get_mut(&suspect).expect("suspects are contacts");
-            let others: Vec<Incarnation> =
-                base.voters().map(|m| m.incarnation).filter(|i| *i != suspect).collect();
-            let agree = |i: &&Incarnation| {
-                **i == me || contact.agreed.get(i).is_some_and(|at| now.saturating_sub(*at) < VOTE_HOLDS)
-            };
-            if 2 * others.iter().filter(agree).count() > others.len() {
-                next = base.with_state(suspect, State::Down).or(next);
-            } else if contact.asked.is_none_or(|at| now.saturating_sub(at) >= ASK_EVERY) {
+            if contact.asked.is_none_or(|at| now.saturating_sub(at) >= ASK_EVERY) {
                 if contact.asked.is_none() {
                     metrics::counter!(crate::metrics::SUSPICIONS).increment(1);
                 }
@@ -193,18 +253,24 @@ impl Suspicion {
                 out.push(Effect::Ask { suspect });
             }
         }
-        next.map(|next| View { epoch: view.epoch + 1, ..next })
+        verdict.next = verdict.next.map(|next| View { epoch: view.epoch + 1, ..next });
+        verdict
     }
 }
 
 impl Contact {
+    /// Whether that voter has said lately that it is lost.
+    fn is_agreed_by(&self, voter: Incarnation, now: Duration) -> bool {
+        self.agreed.get(&voter).is_some_and(|at| now.saturating_sub(*at) < VOTE_HOLDS)
+    }
+
     fn is_suspect(&self, silence_max: Duration, now: Duration) -> bool {
         match self.link {
             Link::Up { .. } => false,
-            Link::Lost { since, gone, silent } => {
+            Link::Lost { since, gone, silent, .. } => {
                 let lost = now.saturating_sub(since);
-                let patience = match (silent, self.alive) {
-                    (true, Some(true)) => REDIAL_TIME_MAX,
+                let patience = match (silent, self.rumour) {
+                    (true, Some(Rumour { alive: true, .. })) => REDIAL_TIME_MAX,
                     (true, _) => Duration::ZERO,
                     (false, _) => silence_max,
                 };

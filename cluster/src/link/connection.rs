@@ -62,6 +62,10 @@ pub(super) async fn run(
         return;
     }
     remote.outbox.rewind(peer_received);
+    // Before the first answer, which means what it means by the view that is known.
+    let known = Control::Known { epoch: ground.epoch.load(Ordering::Relaxed) };
+    remote.known.store(0, Ordering::Relaxed);
+    remote.outbox.push_control(&codec::control(&known).expect("a number fits into a frame"));
     hear(ground, remote);
     let standing = Standing::begin(ground, remote);
 
@@ -163,14 +167,24 @@ fn heed(ground: &Ground, remote: &Remote, control: Control) -> Result<(), LinkEr
     match control {
         Control::Ping { sent, received } => {
             remote.outbox.confirm(received);
+            if remote.silenced.load(Ordering::Relaxed) {
+                return Ok(());
+            }
             remote.say(&Control::Pong { sent, received: remote.received.load(Ordering::Relaxed) });
         }
         Control::Pong { sent, received } => {
             remote.outbox.confirm(received);
             let rtt = (ground.now().as_micros() as u64).saturating_sub(sent);
             remote.rtt.store(rtt.max(1), Ordering::Relaxed);
+            if remote.known.load(Ordering::Relaxed) <= ground.epoch.load(Ordering::Relaxed) {
+                remote.answered.fetch_max(sent, Ordering::Relaxed);
+            }
         }
         Control::Ack { received } => remote.outbox.confirm(received),
+        Control::Known { epoch } => {
+            remote.known.store(epoch, Ordering::Relaxed);
+            ground.tell(Event::Said(remote.who.incarnation, control));
+        }
         Control::View { .. } | Control::Ask { .. } | Control::Vote { .. } => {
             ground.tell(Event::Said(remote.who.incarnation, control));
         }

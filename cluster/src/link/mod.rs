@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, Notify, mpsc, watch};
-use tokio::time::Instant;
 
 pub(crate) use accept::{listen, listen_to};
 pub(crate) use dial::keep;
@@ -28,7 +27,7 @@ use crate::tls::Tls;
 use crate::wire::codec::{self, CodecError};
 use crate::wire::frame::FrameError;
 use crate::wire::{Control, Refusal};
-use crate::{Incarnation, Limits, Peer, metrics as names, simulation};
+use crate::{Incarnation, Limits, Peer, clock, metrics as names};
 
 /// The members with whom this node links, by incarnation.
 pub(crate) type Remotes = ArcSwap<HashMap<Incarnation, Arc<Remote>>>;
@@ -80,15 +79,13 @@ pub(crate) struct Ground {
     pub(crate) sink: Arc<dyn Sink>,
     /// Log lines of refusals.
     pub(crate) quiet: Arc<Quiet>,
-    /// The zero of clocks.
-    pub(crate) base: Instant,
     /// A simulation's network.
     pub(crate) ether: Option<Arc<dyn Ether>>,
 }
 
 impl Ground {
     pub(crate) fn now(&self) -> Duration {
-        simulation::now().unwrap_or_else(|| self.base.elapsed())
+        clock::now()
     }
 
     fn session(&self) -> Result<openssl::ssl::Ssl, LinkError> {
@@ -125,6 +122,12 @@ pub(crate) struct Remote {
     received: AtomicU64,
     heard: AtomicU64,
     rtt: AtomicU64,
+    /// When the last ping was sent that the peer has answered, knowing no newer view than this node.
+    answered: AtomicU64,
+    /// The epoch that the peer said it knows.
+    known: AtomicU64,
+    /// Its pings are not answered.
+    silenced: AtomicBool,
     gone: AtomicBool,
     reset: Notify,
     hurry: Notify,
@@ -141,6 +144,9 @@ impl Remote {
             received: AtomicU64::new(0),
             heard: AtomicU64::new(0),
             rtt: AtomicU64::new(0),
+            answered: AtomicU64::new(0),
+            known: AtomicU64::new(0),
+            silenced: AtomicBool::new(false),
             gone: AtomicBool::new(false),
             reset: Notify::new(),
             hurry: Notify::new(),
@@ -164,6 +170,16 @@ impl Remote {
             0 => None,
             micros => Some(Duration::from_micros(micros)),
         }
+    }
+
+    /// When the last ping was sent that it answered and that counts, on this node's clock; zero if there is none.
+    pub(crate) fn answered(&self) -> Duration {
+        Duration::from_micros(self.answered.load(Ordering::Relaxed))
+    }
+
+    /// From now on its pings are answered, or not.
+    pub(crate) fn answers(&self, answers: bool) {
+        self.silenced.store(!answers, Ordering::Relaxed);
     }
 
     /// Ends the connection that stands; another is made.

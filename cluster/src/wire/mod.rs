@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Incarnation, NodeId};
 
-/// The oldest protocol version that this node speaks.
-pub(crate) const VERSION_MIN: u16 = 1;
+/// The oldest protocol version that this node speaks. Version 1 knew no leases, so its nodes promise nothing.
+pub(crate) const VERSION_MIN: u16 = 2;
 /// The newest.
-pub(crate) const VERSION_MAX: u16 = 1;
+pub(crate) const VERSION_MAX: u16 = 2;
 
 /// All that links say besides messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,8 @@ pub(crate) enum Control {
     Ask { epoch: u64, suspect: Incarnation },
     /// The answer.
     Vote { epoch: u64, suspect: Incarnation, agree: bool },
+    /// The sender knows the view of that epoch: what it answers to pings from here on, it promises by it.
+    Known { epoch: u64 },
 }
 
 /// Who dials, and whom it expects.

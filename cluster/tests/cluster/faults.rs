@@ -115,6 +115,7 @@ async fn a_node_cut_off_is_put_down_by_the_majority_and_comes_back_as_a_new_inca
     proxy.block(true);
     let mut fate = z.cluster.fate();
     timeout(PATIENCE, fate.wait_for(|f| *f == Fate::Ousted)).await.expect("ousted").unwrap();
+    assert!(!z.cluster.holds_lease() && a.cluster.holds_lease() && b.cluster.holds_lease());
     a.sees("z", State::Down).await;
     b.sees("z", State::Down).await;
     assert!(a.cluster.is_ready() && !z.cluster.is_ready());
