@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 /// One fault, from its beginning to a whole cluster.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Incident {
     /// Its name.
     pub fault: &'static str,

@@ -87,6 +87,10 @@ pub struct Rest {
     pub rooms: Vec<RoomAtRest>,
     /// Log-ins of newcomers and what they sent themselves, by node: what failed.
     pub newcomers: Vec<(usize, Result<(), String>)>,
+    /// Messages left for somebody who was away, and acknowledged.
+    pub left_for_absent: usize,
+    /// How many of them were there after everything had been restarted.
+    pub read_by_absent: usize,
     /// Rosters as they were read after everything had been restarted: client, contact, name.
     pub rosters: Vec<(ClientId, usize, u64)>,
     /// Whose roster could be read.

@@ -16,7 +16,7 @@ pub struct Sample {
 }
 
 /// What one node said.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct NodeSample {
     /// Which process.
     pub pid: u32,

@@ -1,11 +1,21 @@
 //! What must hold however a cluster was broken, one promise a file, each with its source.
 
 mod acknowledged;
+mod converging;
 mod counts;
+mod demanded;
 mod duplicates;
+mod memory;
+mod occupants;
 mod order;
+mod room_messages;
+mod room_order;
 mod service;
 mod sessions;
+mod stored;
+mod views;
+
+pub use demanded::not_yet;
 
 use crate::history::History;
 
@@ -33,8 +43,19 @@ pub const ALL: &[Invariant] = &[
     acknowledged::KEPT,
     duplicates::NONE_RESUMED,
     order::PER_PAIR,
+    room_order::PER_ROOM,
+    room_messages::REACH_ALL,
+    occupants::KEPT,
     counts::EXACT,
     sessions::NONE_LOST,
+    views::ONE_PER_EPOCH,
+    views::RISING,
+    converging::SOON,
+    converging::COPIED,
+    stored::ROSTERS,
+    stored::OFFLINE,
+    stored::ENDS,
+    memory::BOUNDED,
     service::SERVED,
 ];
 

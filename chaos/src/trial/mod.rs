@@ -1,20 +1,28 @@
 //! One run: a cluster, traffic, faults, healing, rest, a restart of everything, and the verdict.
 
 mod breaking;
+mod newcomers;
+mod readers;
 mod watch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
+use newcomers::Newcomers;
+use readers::Readers;
 use serde::{Deserialize, Serialize};
 
 use crate::client::{Accounts, Engine, Manners, Mechanism, Purpose, Security, Spread};
-use crate::history::{Chronicle, History};
+use crate::history::{Chronicle, Complaint, History};
 use crate::interrupt;
 use crate::play::{Play, Signals};
 use crate::site::{DOMAIN, Order, Site, Store};
 use crate::traffic::{self, Size, Traffic};
+
+/// A node that is asked to end may take so long.
+const END_TIME_MAX: Duration = Duration::from_secs(40);
 
 /// What is run. The same plan has the same faults in the same order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -69,8 +77,9 @@ pub fn run(plan: &Plan, place: &Place) -> anyhow::Result<History> {
         store: plan.store,
         environment: plan.environment.clone(),
     };
-    // One more account for each node: newcomers, when all is over.
-    let count = play.count() + plan.nodes;
+    // When all is over there are newcomers, one for each node, and one to whom they write while it is away.
+    let (newcomers, absent) = (play.count(), play.count() + plan.nodes);
+    let count = absent + 1;
     let site = Site::start(order, &accounts, count).context("the cluster could not be started")?;
     let targets: Vec<_> = site.nodes.iter().map(|node| node.clients).collect();
     let manners = Manners {
@@ -84,15 +93,41 @@ pub fn run(plan: &Plan, place: &Place) -> anyhow::Result<History> {
     };
     let watch = watch::Watch::begin(&site, chronicle.clone())?;
     let breaking = breaking::begin(site, plan.clone(), chronicle.clone(), signals.clone())?;
-    let mut engine = Engine::new(&targets, manners, count, Spread::One)?;
+    let mut engine = Engine::new(&targets, manners.clone(), count, Spread::One)?;
     let played = engine.run(&mut play);
     signals.broken.store(played.is_err(), std::sync::atomic::Ordering::Relaxed);
     let broke = breaking.join().map_err(|_| anyhow::anyhow!("the thread of faults panicked"))?;
     drop(watch);
     played?;
-    drop(broke?);
+    let mut site = broke?;
+    let mut newcomers = Newcomers::new(newcomers, plan.nodes, absent);
+    engine.run(&mut newcomers)?;
+    newcomers.conclude(&mut chronicle.write());
+    drop(engine);
+    eprintln!("{:8.2}  everything is restarted", chronicle.now().as_secs_f64());
+    restart(&mut site, &chronicle)?;
+    let mut engine = Engine::new(&targets, manners, count, Spread::One)?;
+    let mut readers = Readers::new(&chronicle.write(), plan.nodes, absent);
+    engine.run(&mut readers)?;
+    readers.conclude(&mut chronicle.write());
     let history = std::mem::take(&mut *chronicle.write());
     Ok(history)
+}
+
+/// Stops every node, one after the other, and starts them all.
+fn restart(site: &mut Site, chronicle: &Chronicle) -> anyhow::Result<()> {
+    let all = site.running();
+    for node in &all {
+        if let Err(error) = site.stop_node(*node, END_TIME_MAX) {
+            let complaint =
+                Complaint { at: chronicle.now(), about: "ends-when-asked", what: format!("{error:#}") };
+            chronicle.write().complaints.push(complaint);
+        }
+    }
+    for node in &all {
+        site.start_node(*node)?;
+    }
+    site.wait_until_ready(&all)
 }
 
 fn traffic_of(plan: &Plan) -> anyhow::Result<Vec<Box<dyn Traffic>>> {

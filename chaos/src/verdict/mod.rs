@@ -1,69 +1,114 @@
-//! The verdict on a run, for people and for programs.
+//! The verdict on a run: a page and pictures for people, JSON for programs.
 
+mod figures;
+mod markdown;
+mod pictures;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
 
-use crate::history::History;
+use crate::history::{History, Incident};
 use crate::invariants::{self, Terms};
 use crate::trial::Plan;
+use figures::Felt;
 
 /// Violations of one invariant that are told in full; the rest is counted.
-const TOLD_MAX: usize = 20;
+const TOLD_MAX: usize = 50;
+/// And so many of them at once.
+const SHOWN_MAX: usize = 3;
 
 #[derive(Serialize)]
 struct Finding {
     invariant: &'static str,
+    what: &'static str,
     source: &'static str,
     count: usize,
+    not_demanded: Option<&'static str>,
     violations: Vec<String>,
+}
+
+impl Finding {
+    fn fails(&self) -> bool {
+        self.count > 0 && self.not_demanded.is_none()
+    }
 }
 
 #[derive(Serialize)]
 struct Report<'a> {
     plan: &'a Plan,
     held: bool,
+    findings: &'a [Finding],
     messages: usize,
     acknowledged: usize,
-    receipts: usize,
-    resumed: usize,
-    findings: Vec<Finding>,
+    arrivals: usize,
+    sessions_resumed: usize,
+    sessions_lost: usize,
+    felt: &'a BTreeMap<&'static str, Felt>,
+    incidents: &'a [Incident],
 }
 
-/// Judges, writes everything into a folder, and returns whether all held.
+/// Judges, writes report.md, report.json and pictures into a folder, and returns the names of the invariants that were
+/// broken and are demanded.
 ///
 /// # Errors
 /// A file cannot be written.
-pub fn pass(plan: &Plan, history: &History, out: &Path) -> anyhow::Result<bool> {
+pub fn pass(plan: &Plan, history: &History, out: &Path) -> anyhow::Result<Vec<&'static str>> {
+    let findings = judge(history);
+    let felt = figures::felt(history);
+    let report = Report {
+        plan,
+        held: !findings.iter().any(Finding::fails),
+        findings: &findings,
+        messages: history.messages.len(),
+        acknowledged: history.messages.iter().filter(|message| message.acked_at.is_some()).count(),
+        arrivals: history.receipts.len(),
+        sessions_resumed: history.absences.len(),
+        sessions_lost: history.refusals.len(),
+        felt: &felt,
+        incidents: &history.incidents,
+    };
+    std::fs::write(out.join("report.json"), serde_json::to_string_pretty(&report)?)?;
+    std::fs::write(out.join("report.md"), markdown::page(plan, history, &findings, &felt))?;
+    std::fs::write(out.join("availability.svg"), pictures::timeline(history))?;
+    std::fs::write(out.join("resumption.svg"), pictures::resumption(&felt))?;
+    tell(&report, out);
+    Ok(findings.iter().filter(|finding| finding.fails()).map(|finding| finding.invariant).collect())
+}
+
+fn judge(history: &History) -> Vec<Finding> {
     let terms = Terms { single: true };
-    let mut findings = Vec::new();
-    for invariant in invariants::ALL {
+    let judge = |invariant: &invariants::Invariant| {
         let mut violations = (invariant.check)(history, &terms);
         let count = violations.len();
         violations.truncate(TOLD_MAX);
-        if count > 0 {
-            eprintln!("VIOLATED {}: {count}", invariant.name);
-            violations.iter().take(5).for_each(|violation| eprintln!("    {violation}"));
+        Finding {
+            invariant: invariant.name,
+            what: invariant.what,
+            source: invariant.source,
+            count,
+            not_demanded: invariants::not_yet(invariant.name),
+            violations,
         }
-        findings.push(Finding { invariant: invariant.name, source: invariant.source, count, violations });
-    }
-    let report = Report {
-        plan,
-        held: findings.iter().all(|finding| finding.count == 0),
-        messages: history.messages.len(),
-        acknowledged: history.messages.iter().filter(|message| message.acked_at.is_some()).count(),
-        receipts: history.receipts.len(),
-        resumed: history.absences.len(),
-        findings,
     };
+    invariants::ALL.iter().map(judge).collect()
+}
+
+fn tell(report: &Report<'_>, out: &Path) {
+    for finding in report.findings.iter().filter(|finding| finding.count > 0) {
+        let how = if finding.fails() { "BROKEN" } else { "broken, not demanded yet" };
+        eprintln!("{how}: {} ({} times)", finding.invariant, finding.count);
+        finding.violations.iter().take(SHOWN_MAX).for_each(|violation| eprintln!("    {violation}"));
+    }
     eprintln!(
-        "{} messages, {} acknowledged, {} received, {} resumptions, {} refused",
+        "{}: {} messages, {} acknowledged, {} arrivals; {} sessions resumed, {} lost. See {}",
+        if report.held { "held" } else { "NOT held" },
         report.messages,
         report.acknowledged,
-        report.receipts,
-        report.resumed,
-        history.refusals.len()
+        report.arrivals,
+        report.sessions_resumed,
+        report.sessions_lost,
+        out.join("report.md").display()
     );
-    std::fs::write(out.join("report.json"), serde_json::to_string_pretty(&report)?)?;
-    Ok(report.held)
 }

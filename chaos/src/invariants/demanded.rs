@@ -1,0 +1,25 @@
+//! What is looked at and not demanded yet: the one place that says so.
+
+/// Invariants whose violation is told and does not fail a run, each with what is missing.
+const NOT_YET: &[(&str, &str)] = &[
+    ("acknowledged-is-kept", "deliveries are not confirmed by their receiver yet"),
+    ("rooms-reach-all", "deliveries are not confirmed by their receiver yet"),
+    ("order-per-pair", "live messages do not wait for offline ones while the store is away"),
+    ("view-converges", "a node that was put out comes back in steps"),
+];
+
+/// Why a violation of that invariant does not fail a run, if it does not.
+#[must_use]
+pub fn not_yet(name: &str) -> Option<&'static str> {
+    NOT_YET.iter().find(|(invariant, _)| *invariant == name).map(|(_, why)| *why)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn only_what_is_checked_can_be_not_demanded() {
+        for (name, _) in super::NOT_YET {
+            assert!(crate::invariants::ALL.iter().any(|invariant| invariant.name == *name), "{name}");
+        }
+    }
+}
