@@ -54,7 +54,8 @@ down: ## Stop what `make up DETACH=1` started in DIR
 .PHONY: test
 test: check needs-redis ## Run every test
 	cargo test --workspace --locked
-	cargo build --locked -p muster
+	cargo build --locked -p muster -p muster-chaos
+	$(TARGET)/debug/muster-chaos run --muster $(TARGET)/debug/muster --out $(TARGET)/chaos --seed 1 --minutes 1.5
 	tests/interop/run $(TARGET)/debug/muster
 
 .PHONY: fuzz

@@ -8,6 +8,8 @@ use serde::Serialize;
 pub struct Status {
     /// The epoch of the view that this node acts by.
     pub epoch: u64,
+    /// The epoch of the view that `nodes` shows: the newest that this node knows, which it is about to act by.
+    pub view_epoch: u64,
     /// This node.
     pub me: String,
     /// Whether the view register answered when last asked.

@@ -208,6 +208,7 @@ impl System {
         let nodes = cluster.members.iter().map(|seen| NodeStatus::of(seen, &table)).collect();
         Status {
             epoch: table.epoch(),
+            view_epoch: cluster.epoch,
             me: cluster.me.to_string(),
             register_reachable: cluster.register,
             slots_arriving: self.world.moves.arriving_count(),

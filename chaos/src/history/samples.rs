@@ -24,6 +24,8 @@ pub struct NodeSample {
     pub ready: bool,
     /// The epoch that it acts by.
     pub epoch: u64,
+    /// The epoch of the newest view that it knows.
+    pub view_epoch: u64,
     /// The members of that view.
     pub members: Vec<Member>,
     /// Slots on their way to it or from it.

@@ -7,7 +7,7 @@ use crate::history::History;
 
 pub(super) const ONE_PER_EPOCH: Invariant = Invariant {
     name: "one-view-per-epoch",
-    what: "two nodes that act by the same epoch act by the same members, so each slot has one owner in it",
+    what: "all nodes have the same members in the same epoch, so each slot has one owner in it",
     source: "ARCHITECTURE.md, ownership: owners are a pure function of the view, views change by compare-and-set",
     check: one_per_epoch,
 };
@@ -24,13 +24,14 @@ fn one_per_epoch(history: &History, _: &Terms) -> Vec<String> {
     let mut found = Vec::new();
     for sample in &history.samples {
         for (node, seen) in sample.nodes.iter().enumerate() {
-            let Some(seen) = seen.as_ref().filter(|seen| seen.epoch > 0) else { continue };
-            let (first, members) = views.entry(seen.epoch).or_insert_with(|| (node, seen.members.clone()));
+            let Some(seen) = seen.as_ref().filter(|seen| seen.view_epoch > 0) else { continue };
+            let (first, members) =
+                views.entry(seen.view_epoch).or_insert_with(|| (node, seen.members.clone()));
             if *members != seen.members {
                 found.push(format!(
-                    "{:.2} s: nodes {first} and {node} both act by epoch {}, with other members",
+                    "{:.2} s: nodes {first} and {node} both know epoch {}, with other members",
                     sample.at.as_secs_f64(),
-                    seen.epoch
+                    seen.view_epoch
                 ));
             }
         }
@@ -68,7 +69,7 @@ mod tests {
 
     fn seen(epoch: u64, state: &str) -> Option<NodeSample> {
         let member = Member { node: "a".into(), incarnation: 1, state: state.into() };
-        Some(NodeSample { pid: 1, epoch, members: vec![member], ..NodeSample::default() })
+        Some(NodeSample { pid: 1, epoch, view_epoch: epoch, members: vec![member], ..NodeSample::default() })
     }
 
     fn samples(nodes: Vec<Vec<Option<NodeSample>>>) -> History {

@@ -216,7 +216,7 @@ impl Site {
             if let Some(name) = names.iter().find(|name| !is_up(name)) {
                 return Some(format!("{name} is not up, as {} sees it", node.name));
             }
-            views.push((status.epoch, status.nodes));
+            views.push((status.epoch, status.view_epoch, status.nodes));
         }
         views.windows(2).any(|pair| pair[0] != pair[1]).then(|| "nodes act by different views".to_owned())
     }

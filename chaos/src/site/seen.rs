@@ -23,6 +23,8 @@ static AGENT: LazyLock<ureq::Agent> = LazyLock::new(|| {
 pub struct Status {
     /// The epoch of the view that it acts by.
     pub epoch: u64,
+    /// The epoch of the view that `nodes` shows.
+    pub view_epoch: u64,
     /// Slots on their way to it.
     #[serde(default)]
     pub slots_arriving: usize,

@@ -59,6 +59,7 @@ fn look(eye: &Eye) -> Option<NodeSample> {
         pid,
         ready: eye.readiness().is_ok(),
         epoch: status.epoch,
+        view_epoch: status.view_epoch,
         moving: status.slots_arriving + status.slots_leaving,
         members: status.nodes.into_iter().map(|seen| seen.member).collect(),
         under_replicated: under_replicated.map(|slots| slots as u64),

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::figures::{Felt, availability};
-use crate::history::History;
+use crate::history::{History, Kind};
 use crate::picture::{Axis, Band, COLOURS, Canvas, Mark, Plot, Scale, stacked};
 
 const WIDTH: f64 = 960.0;
 /// Upper ends of the histogram's columns, in seconds: each half as much again as the one before.
-const COLUMNS: i32 = 24;
+const COLUMNS: i32 = 19;
 const FIRST_COLUMN: f64 = 0.01;
 const FACTOR: f64 = 1.5;
 
@@ -28,12 +28,7 @@ pub fn timeline(history: &History) -> String {
         &[("", COLOURS[0], Mark::Area, served)],
         260.0,
     );
-    let delay = |at: f64| {
-        let ours = history.messages.iter().filter(|message| message.composed_at.as_secs_f64().floor() == at);
-        ours.filter_map(|message| Some(message.arrived_at?.saturating_sub(message.composed_at).as_secs_f64()))
-            .fold(0.0, f64::max)
-    };
-    let delays: Vec<_> = seconds.iter().map(|(at, _, _)| (*at, delay(*at))).collect();
+    let delays = delays(history);
     let most = delays.iter().map(|(_, delay)| *delay).fold(0.1, f64::max);
     let away = away(history, end);
     let most_away = away.iter().map(|(_, count)| *count).fold(1.0, f64::max);
@@ -56,6 +51,18 @@ pub fn timeline(history: &History) -> String {
         170.0,
     );
     stacked(&[availability, waiting, away, memory(history, end)])
+}
+
+/// The longest that a message took, by the second in which it was composed; those to somebody who is away wait on purpose.
+fn delays(history: &History) -> Vec<(f64, f64)> {
+    let mut longest = std::collections::BTreeMap::new();
+    for message in history.messages.iter().filter(|message| message.kind != Kind::Offline) {
+        let Some(arrived) = message.arrived_at else { continue };
+        let took = arrived.saturating_sub(message.composed_at).as_secs_f64();
+        let most: &mut f64 = longest.entry(message.composed_at.as_secs()).or_default();
+        *most = most.max(took);
+    }
+    longest.into_iter().map(|(second, took)| (second as f64, took)).collect()
 }
 
 type Drawn<'a> = (&'a str, &'a str, Mark, Vec<(f64, f64)>);
