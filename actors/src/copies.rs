@@ -6,10 +6,11 @@ use jid::BareJid;
 use muster_cluster::map::HashMap;
 use muster_cluster::{Role, Slot};
 
+use crate::ledger::{Ledger, Note};
 use crate::owned::{Call, Owned};
 use crate::remote::Remote;
 use crate::warden::Warden;
-use crate::world::World;
+use crate::world::{World, now};
 
 /// The copies of one kind.
 pub struct Copies<M: Owned> {
@@ -20,6 +21,7 @@ struct Copy<M> {
     /// Whose copy it is: the incarnation of the owner.
     of: u64,
     machine: Box<M>,
+    ledger: Ledger,
 }
 
 impl<M: Owned> Default for Copies<M> {
@@ -30,18 +32,26 @@ impl<M: Owned> Default for Copies<M> {
 
 impl<M: Owned> Copies<M> {
     /// Keeps all of a machine.
-    pub fn keep(&self, of: u64, address: BareJid, machine: Box<M>) {
-        self.machines().insert(address, Copy { of, machine });
+    pub fn keep(&self, of: u64, address: BareJid, machine: Box<M>, ledger: Ledger) {
+        self.machines().insert(address, Copy { of, machine, ledger });
     }
 
     /// Applies changes to a copy; whether it is there and holds them now. A copy that cannot take a change is dropped.
-    pub fn apply(&self, warden: &Warden, of: u64, address: &BareJid, changes: &[M::Change]) -> bool {
+    pub fn apply(
+        &self,
+        warden: &Warden,
+        of: u64,
+        address: &BareJid,
+        changes: &[M::Change],
+        note: Note,
+    ) -> bool {
         let mut machines = self.machines();
         let Some(copy) = machines.get_mut(address).filter(|copy| copy.of == of) else { return false };
         let applied =
             warden.guard(address.as_str(), || changes.iter().for_each(|change| copy.machine.apply(change)));
-        if applied.is_err() {
-            machines.remove(address);
+        match applied {
+            Ok(()) => copy.ledger.apply(note, now()),
+            Err(_) => drop(machines.remove(address)),
         }
         applied.is_ok()
     }
@@ -55,7 +65,7 @@ impl<M: Owned> Copies<M> {
     }
 
     /// Takes out the copies whose owner was that node and whose slot is one of those.
-    pub fn take(&self, mut wanted: impl FnMut(u64, u16) -> bool) -> Vec<(BareJid, Box<M>)> {
+    pub fn take(&self, mut wanted: impl FnMut(u64, u16) -> bool) -> Vec<(BareJid, Box<M>, Ledger)> {
         let mut machines = self.machines();
         let addresses: Vec<BareJid> = machines
             .iter()
@@ -64,7 +74,7 @@ impl<M: Owned> Copies<M> {
             .collect();
         addresses
             .into_iter()
-            .filter_map(|address| machines.remove(&address).map(|copy| (address, copy.machine)))
+            .filter_map(|address| machines.remove(&address).map(|copy| (address, copy.machine, copy.ledger)))
             .collect()
     }
 
@@ -93,14 +103,22 @@ impl<M: Owned> Copies<M> {
 
 impl World {
     /// The copies of dead owners become the machines of their addresses, before anybody is sent to them here.
-    pub fn promote<M: Owned>(self: &Arc<Self>, mut wanted: impl FnMut(u64, u16) -> bool) -> usize {
-        let taken = M::copies(self).take(&mut wanted);
-        let count = taken.len();
-        for (address, machine) in taken {
+    pub fn promote<M: Owned>(self: &Arc<Self>, mut wanted: impl FnMut(u64, u16) -> bool) -> Vec<BareJid> {
+        let taken = M::copies(self).take(&mut wanted).into_iter();
+        let adopt = |(address, machine, ledger): (BareJid, Box<M>, Ledger)| {
             let slot = Slot::of(address.as_str().as_bytes()).0;
-            M::office(self).adopt(self, slot, &address, machine);
+            M::office(self).adopt(self, slot, &address, machine, ledger);
+            address
+        };
+        taken.map(adopt).collect()
+    }
+
+    /// What these did not see safe as machines of their former owners is done again, by the table of now.
+    pub fn resume_posts<M: Owned>(&self, promoted: &[BareJid]) {
+        for address in promoted {
+            let slot = Slot::of(address.as_str().as_bytes()).0;
+            M::office(self).call_if_there(slot, address, Call::Resume);
         }
-        count
     }
 
     /// Drops copies that are not this node's to keep, and says so: an owner that knows a newer table may have sent them

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use muster_cluster::{Lsn, Role, SlotLog};
 
+use crate::ledger::{Ledger, Note};
 use crate::owned::Owned;
 use crate::remote::Remote;
 use crate::world::World;
@@ -30,8 +31,9 @@ impl Copying {
         &mut self,
         world: &Arc<World>,
         slot: u16,
-        machine: &M,
+        copied: (&M, &Ledger),
         changes: Vec<M::Change>,
+        note: Note,
     ) -> Lsn {
         // What was committed with one copy stays so; these changes wait for the second.
         let committed = self.log.committed();
@@ -42,27 +44,41 @@ impl Copying {
         match (world.backup(M::ROLE, slot), self.at) {
             (None, _) => self.alone(),
             (Some(backup), Some(at)) if backup == at => {
-                if world.send(backup, machine.changes(lsn, changes)).is_err() {
+                if world.send(backup, copied.0.changes(lsn, changes, note)).is_err() {
                     self.alone();
                 }
             }
-            (Some(backup), _) => self.copy(world, backup, machine, committed),
+            (Some(backup), _) => self.copy(world, backup, copied, committed),
         }
         lsn
     }
 
+    /// Tells the second copy what changed beside the machine, if there is one.
+    pub fn note<M: Owned>(&mut self, world: &Arc<World>, slot: u16, machine: &M, note: Note) {
+        let Some(at) = self.at.filter(|at| world.backup(M::ROLE, slot) == Some(*at)) else { return };
+        if world.send(at, machine.changes(self.log.appended(), vec![], note)).is_err() {
+            self.alone();
+        }
+    }
+
     /// Sends all of a machine to the slot's backup, if that does not have it.
-    pub fn refresh<M: Owned>(&mut self, world: &Arc<World>, slot: u16, machine: &M) {
+    pub fn refresh<M: Owned>(&mut self, world: &Arc<World>, slot: u16, copied: (&M, &Ledger)) {
         match world.backup(M::ROLE, slot) {
             Some(backup) if self.at == Some(backup) => {}
-            Some(backup) => self.copy(world, backup, machine, self.log.committed()),
+            Some(backup) => self.copy(world, backup, copied, self.log.committed()),
             None => self.alone(),
         }
     }
 
-    fn copy<M: Owned>(&mut self, world: &Arc<World>, backup: u64, machine: &M, committed: Lsn) {
+    fn copy<M: Owned>(
+        &mut self,
+        world: &Arc<World>,
+        backup: u64,
+        (machine, ledger): (&M, &Ledger),
+        committed: Lsn,
+    ) {
         let lsn = self.log.appended();
-        if world.send(backup, machine.clone().copy(lsn)).is_err() {
+        if world.send(backup, machine.clone().copy(lsn, ledger.clone())).is_err() {
             metrics::counter!("muster_copies_failed_total").increment(1);
             return self.alone();
         }
@@ -91,12 +107,12 @@ impl Copying {
     }
 
     /// That node does not have the copy: whoever is the slot's backup now gets all of it.
-    pub fn lacking<M: Owned>(&mut self, world: &Arc<World>, slot: u16, machine: &M, by: u64) {
+    pub fn lacking<M: Owned>(&mut self, world: &Arc<World>, slot: u16, copied: (&M, &Ledger), by: u64) {
         if self.at != Some(by) {
             return;
         }
         match world.backup(M::ROLE, slot) {
-            Some(backup) => self.copy(world, backup, machine, self.log.committed()),
+            Some(backup) => self.copy(world, backup, copied, self.log.committed()),
             None => self.alone(),
         }
     }

@@ -4,10 +4,12 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use jid::BareJid;
 use muster_cluster::{Inbox, Incarnation, Lsn, Peer, Role, Slot, State};
-use muster_proto::room::{self, Room};
-use muster_proto::session::{self, Session};
+use muster_proto::room::Room;
+use muster_proto::session::Session;
 
+use crate::ledger::{Ledger, Note};
 use crate::owned::{Call, Owned};
+use crate::receipt::Via;
 use crate::remote::Remote;
 use crate::world::World;
 
@@ -40,52 +42,41 @@ impl World {
     pub fn take(self: &Arc<Self>, from: u64, message: Remote) {
         match message {
             Remote::Session { address, mail, .. } => {
-                let (input, receipt) = mail.into_input();
-                self.call::<Session>(&address, Call::Input(input, receipt));
+                let via = Via { said: mail.said(), ..Via::default() };
+                self.call::<Session>(&address, Call::Input(mail.into_input(), via));
             }
-            Remote::Room { address, stanza, .. } => {
-                self.call::<Room>(&address, Call::Input(room::Input::Stanza(stanza), None));
-            }
-            Remote::Fanout { stanza, to, .. } => {
-                for receiver in to {
-                    let address = receiver.to_bare();
-                    let mut stanza = stanza.clone();
-                    stanza.to = Some(receiver);
-                    self.call::<Session>(&address, Call::Input(session::Input::Stanza(stanza), None));
-                }
-            }
+            Remote::Delivery { number, label, goods, .. } => self.receive(from, number, label, goods),
+            Remote::Confirmed { numbers } => self.confirmed(from, &numbers),
             Remote::Socket { socket, message } => {
                 if socket.node == self.me() {
                     self.sockets.tell(self, socket, message);
                 }
             }
-            Remote::AdoptSession(session) => {
+            Remote::AdoptSession(session, ledger) => {
                 let address = session.address.clone();
-                let slot = Slot::of(address.as_str().as_bytes()).0;
-                self.sessions.adopt(self, slot, &address, session);
+                self.adopt::<Session>(address, session, ledger);
             }
-            Remote::AdoptRoom(room) => {
+            Remote::AdoptRoom(room, ledger) => {
                 let address = room.address.clone();
-                let slot = Slot::of(address.as_str().as_bytes()).0;
-                self.rooms.adopt(self, slot, &address, room);
+                self.adopt::<Room>(address, room, ledger);
             }
             Remote::SlotsMoved { epoch, rooms, slots } => {
                 let role = if rooms { Role::Rooms } else { Role::Sessions };
                 self.moves.moved(self, role, epoch, &slots);
             }
-            Remote::CopySession { lsn, session } => {
+            Remote::CopySession { lsn, session, ledger } => {
                 let address = session.address.clone();
-                self.keep::<Session>(from, address, lsn, session);
+                self.keep::<Session>(from, address, lsn, session, ledger);
             }
-            Remote::CopyRoom { lsn, room } => {
+            Remote::CopyRoom { lsn, room, ledger } => {
                 let address = room.address.clone();
-                self.keep::<Room>(from, address, lsn, room);
+                self.keep::<Room>(from, address, lsn, room, ledger);
             }
-            Remote::SessionChanged { address, lsn, changes } => {
-                self.change::<Session>(from, address, lsn, &changes);
+            Remote::SessionChanged { address, lsn, changes, note } => {
+                self.change::<Session>(from, address, lsn, &changes, note);
             }
-            Remote::RoomChanged { address, lsn, changes } => {
-                self.change::<Room>(from, address, lsn, &changes)
+            Remote::RoomChanged { address, lsn, changes, note } => {
+                self.change::<Room>(from, address, lsn, &changes, note);
             }
             Remote::Backed { rooms: false, address, lsn } => self.backed::<Session>(from, &address, lsn),
             Remote::Backed { rooms: true, address, lsn } => self.backed::<Room>(from, &address, lsn),
@@ -101,19 +92,40 @@ impl World {
         }
     }
 
-    fn keep<M: Owned>(self: &Arc<Self>, of: u64, address: BareJid, lsn: u64, machine: Box<M>) {
+    /// A machine moves here, with what its former owner did not see safe.
+    fn adopt<M: Owned>(self: &Arc<Self>, address: BareJid, machine: Box<M>, ledger: Ledger) {
+        let slot = Slot::of(address.as_str().as_bytes()).0;
+        M::office(self).adopt(self, slot, &address, machine, ledger);
+        self.resume_posts::<M>(&[address]);
+    }
+
+    fn keep<M: Owned>(
+        self: &Arc<Self>,
+        of: u64,
+        address: BareJid,
+        lsn: u64,
+        machine: Box<M>,
+        ledger: Ledger,
+    ) {
         if self.is_behind::<M>(of, &address) {
             return;
         }
-        M::copies(self).keep(of, address.clone(), machine);
+        M::copies(self).keep(of, address.clone(), machine, ledger);
         self.say_backed::<M>(of, address, lsn);
     }
 
-    fn change<M: Owned>(self: &Arc<Self>, of: u64, address: BareJid, lsn: u64, changes: &[M::Change]) {
+    fn change<M: Owned>(
+        self: &Arc<Self>,
+        of: u64,
+        address: BareJid,
+        lsn: u64,
+        changes: &[M::Change],
+        note: Note,
+    ) {
         if self.is_behind::<M>(of, &address) {
             return;
         }
-        match M::copies(self).apply(&self.warden, of, &address, changes) {
+        match M::copies(self).apply(&self.warden, of, &address, changes, note) {
             true => self.say_backed::<M>(of, address, lsn),
             // Or it would wait for this for ever.
             false => self.say_lacking::<M>(of, address),

@@ -6,7 +6,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use actix::{Actor, Addr, Handler, Message};
+use actix::{Actor, Addr, Context, Handler, Message};
+
+use crate::floor::Floor;
 
 /// The address of an actor, with a count of what waits for it.
 pub struct Mail<A: Actor> {
@@ -40,9 +42,15 @@ impl<A: Actor> Clone for Mail<A> {
 }
 
 impl<A: Actor> Mail<A> {
-    /// The mailbox of an actor that has just been started.
-    pub fn new(addr: Addr<A>) -> Self {
-        Self { addr, waiting: Arc::default() }
+    /// Starts an actor that knows its own mailbox.
+    pub fn start(floor: &Floor, actor: impl FnOnce(Self) -> A + Send + 'static) -> Self
+    where
+        A: Actor<Context = Context<A>>,
+    {
+        let waiting = Arc::<AtomicUsize>::default();
+        let (own, count) = (waiting.clone(), waiting);
+        let addr = floor.start(move |addr| actor(Self { addr, waiting: own }));
+        Self { addr, waiting: count }
     }
 
     /// Sends, unless `bound` letters wait already or the actor is gone.

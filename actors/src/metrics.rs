@@ -24,6 +24,16 @@ pub fn describe() {
         Unit::Count,
         "Copies that could not be sent: what they are of has one copy until its next change."
     );
+    describe_gauge!(
+        "muster_deliveries_unconfirmed",
+        Unit::Count,
+        "Deliveries to other nodes that are not confirmed to be safe there."
+    );
+    describe_counter!(
+        "muster_deliveries_known_total",
+        Unit::Count,
+        "Deliveries that came a second time after a node died, and were dropped."
+    );
     describe_gauge!("muster_slots_arriving", Unit::Count, "Slots on their way to this node.");
     describe_gauge!("muster_slots_leaving", Unit::Count, "Slots on their way from this node.");
     describe_gauge!("muster_epoch", Unit::Count, "Epoch of the view that this node acts by.");
@@ -90,6 +100,7 @@ pub fn gauges(world: &World, load: Load) {
     gauge!("muster_sessions").set(load.sessions as f64);
     gauge!("muster_rooms").set(load.rooms as f64);
     gauge!("muster_copies").set((world.session_copies.count() + world.room_copies.count()) as f64);
+    gauge!("muster_deliveries_unconfirmed").set(world.deliveries.count() as f64);
     gauge!("muster_slots_arriving").set(world.moves.arriving_count() as f64);
     gauge!("muster_slots_leaving").set(world.moves.leaving_count() as f64);
     gauge!("muster_epoch").set(world.epoch() as f64);

@@ -16,6 +16,7 @@ use muster_proto::session::{self, LostAccounts, Session};
 use tokio::time::Instant;
 
 use crate::owned::{Call, Owned};
+use crate::receipt::Via;
 use crate::remote::Remote;
 use crate::sockets::SocketCall;
 use crate::world::World;
@@ -235,8 +236,10 @@ impl World {
         }
         let difference = Difference::between(&old, &new, self.me());
         self.expect_slots(&difference, new.epoch());
-        self.succeed(&difference);
-        self.set_table(new.clone());
+        let (sessions, rooms) = self.succeed(&difference);
+        self.change_table(&new, &difference.dead);
+        self.resume_posts::<Session>(&sessions);
+        self.resume_posts::<Room>(&rooms);
         self.let_go(&difference.leaving);
         self.mourn(&difference);
         self.see_to_copies(&old, &new);
@@ -244,13 +247,19 @@ impl World {
     }
 
     /// What died with its owner lives on here, if this node has the copy and now owns the slot.
-    fn succeed(self: &Arc<Self>, difference: &Difference) {
+    fn succeed(self: &Arc<Self>, difference: &Difference) -> (Vec<BareJid>, Vec<BareJid>) {
         let sessions =
             self.promote::<Session>(|of, slot| difference.taken.contains(&(Role::Sessions, slot, of)));
         let rooms = self.promote::<Room>(|of, slot| difference.taken.contains(&(Role::Rooms, slot, of)));
-        if sessions + rooms > 0 {
-            tracing::warn!(sessions, rooms, "their owner is gone: they go on here, from their second copies");
+        let (count, of_rooms) = (sessions.len(), rooms.len());
+        if count + of_rooms > 0 {
+            tracing::warn!(
+                sessions = count,
+                rooms = of_rooms,
+                "their owner is gone: they go on here, from their second copies"
+            );
         }
+        (sessions, rooms)
     }
 
     /// Copies what has another backup now, and drops copies that are not ours to keep.
@@ -334,7 +343,7 @@ impl World {
         for node in &difference.dead {
             tracing::info!(incarnation = node, "a node is gone: its sockets are closed for their sessions");
             self.parts.forget(*node);
-            self.sessions.call_each(|_| Some(Call::Input(session::Input::NodeLost(*node), None)));
+            self.sessions.call_each(|_| Some(Call::Input(session::Input::NodeLost(*node), Via::default())));
         }
         if let Some(lost) = slots_of_sessions(&difference.lost) {
             self.sockets.tell_all(|| SocketCall::SlotsLost(lost.clone()));
@@ -342,8 +351,10 @@ impl World {
         if let Some(gone) = slots_of_sessions(&difference.gone) {
             let gone: LostAccounts =
                 Arc::new(move |account| gone[usize::from(Slot::of(account.as_str().as_bytes()).0)]);
-            self.sessions.call_each(|_| Some(Call::Input(session::Input::AccountsLost(gone.clone()), None)));
-            self.rooms.call_each(|_| Some(Call::Input(room::Input::AccountsLost(gone.clone()), None)));
+            self.sessions
+                .call_each(|_| Some(Call::Input(session::Input::AccountsLost(gone.clone()), Via::default())));
+            self.rooms
+                .call_each(|_| Some(Call::Input(room::Input::AccountsLost(gone.clone()), Via::default())));
         }
     }
 
@@ -354,8 +365,10 @@ impl World {
             .filter(|(_, arrival)| dead.contains(&arrival.from))
             .map(|((role, slot), arrival)| (*role, *slot, arrival.from))
             .collect();
-        self.promote::<Session>(|of, slot| orphans.contains(&(Role::Sessions, slot, of)));
-        self.promote::<Room>(|of, slot| orphans.contains(&(Role::Rooms, slot, of)));
+        let sessions = self.promote::<Session>(|of, slot| orphans.contains(&(Role::Sessions, slot, of)));
+        let rooms = self.promote::<Room>(|of, slot| orphans.contains(&(Role::Rooms, slot, of)));
+        self.resume_posts::<Session>(&sessions);
+        self.resume_posts::<Room>(&rooms);
         orphans.into_iter().for_each(|(role, slot, _)| self.moves.arrived(self, (role, slot)));
     }
 

@@ -7,6 +7,7 @@ use jid::BareJid;
 use muster_cluster::map::HashMap;
 
 use crate::floor::Floor;
+use crate::ledger::Ledger;
 use crate::mail::Mail;
 use crate::owned::{Call, Owned, Owner, OwnerMail};
 use crate::world::World;
@@ -59,6 +60,9 @@ impl<M: Owned> Office<M> {
         let bound = match &call {
             Call::Input(input, _) if M::stanza(input).is_some() => LETTERS_MAX,
             Call::Input(..)
+            | Call::Safe(..)
+            | Call::Done(_)
+            | Call::Resume
             | Call::Leave(_)
             | Call::Backed(..)
             | Call::Lacking(_)
@@ -86,10 +90,10 @@ impl<M: Owned> Office<M> {
     }
 
     /// Starts the actor of a machine that another node gave us.
-    pub fn adopt(&self, world: &Arc<World>, slot: u16, address: &BareJid, machine: Box<M>) {
+    pub fn adopt(&self, world: &Arc<World>, slot: u16, address: &BareJid, machine: Box<M>, ledger: Ledger) {
         let desk = self.desk(slot);
         let mut actors = desk.actors();
-        let mail = self.start(desk, world, slot, address, Some(machine));
+        let mail = self.start(desk, world, slot, address, Some((machine, ledger)));
         match actors.insert(address.clone(), mail) {
             // Never two at one address: what the former owner says is newer than what the store said.
             Some(old) => drop(old.send(Call::Forget, usize::MAX)),
@@ -103,10 +107,10 @@ impl<M: Owned> Office<M> {
         world: &Arc<World>,
         slot: u16,
         address: &BareJid,
-        machine: Option<Box<M>>,
+        known: Option<(Box<M>, Ledger)>,
     ) -> OwnerMail<M> {
         let (world, address) = (world.clone(), address.clone());
-        Mail::new(desk.floor.start(move || Owner::new(world, address, slot, machine)))
+        Mail::start(&desk.floor, move |mail| Owner::new(world, address, slot, mail, known))
     }
 
     /// Strikes an actor off.

@@ -2,30 +2,33 @@
 //!
 //! It loads its machine from the store, feeds it, commits its changes and performs its effects. It decides nothing.
 
+mod kind;
+mod perform;
+mod said;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, SpawnHandle, WrapFuture};
 use jid::BareJid;
-use muster_cluster::{Lsn, Role};
-use muster_proto::machine::{Effect, Machine, Out, SocketId, Then, Timestamp, ToSocket};
-use muster_proto::stanza::{Condition, Stanza};
+use muster_cluster::{Lsn, hash64};
+use muster_proto::machine::{Effect, Env, Out, Timestamp};
+use muster_proto::stanza::Condition;
 use muster_proto::store::{Reply, StoreError};
 
-use crate::copies::Copies;
 use crate::copying::Copying;
-use crate::keys;
+use crate::intake::Intake;
+use crate::ledger::{Ledger, Note};
 use crate::mail::{Letter, Mail};
-use crate::office::Office;
-use crate::remote::Remote;
-use crate::storage::{Batch, Fence};
+use crate::receipt::Via;
 use crate::world::{World, now};
+pub use kind::{Call, Owned, Spoken};
 
 /// How long an owned actor with nothing to keep stays, in case more comes.
 const LINGER: Duration = Duration::from_secs(10);
-/// A socket is told of every so many of its client's stanzas that they were handled; a fraction of its window.
-const RECEIPT_EVERY: u64 = 16;
 
 /// An alarm that is due, or was before a step that panicked, does not ring more often.
 const ALARM_WAIT_MIN: Duration = Duration::from_millis(100);
@@ -33,93 +36,57 @@ const ALARM_WAIT_MIN: Duration = Duration::from_millis(100);
 /// A link that is full is tried again after this.
 const GIVE_AGAIN: Duration = Duration::from_millis(20);
 
+/// A machine on its way waits so long for what it said to be safe; then it goes, and what is not safe is said again.
+const LEAVE_WAIT_MAX: Duration = Duration::from_secs(2);
+/// What is safe is told to the second copy along with the next change, or after this.
+const DONE_WAIT: Duration = Duration::from_secs(1);
+
 /// An owner without a lease looks for it again after this.
 const LEASE_AGAIN: Duration = Duration::from_millis(50);
 /// Steps whose effects may wait for the lease; what comes beyond is refused with `resource-constraint`.
 const FENCED_MAX: usize = 1_024;
-
-/// A machine that an [`Owner`] runs.
-pub trait Owned: Machine<Input: Unpin> + Clone + Send + Unpin {
-    /// Whose ring says where it lives.
-    const ROLE: Role;
-    /// What it is called in logs.
-    const NAME: &'static str;
-
-    /// Where actors of this kind are found.
-    fn office(world: &World) -> &Office<Self>;
-
-    /// Where copies of this kind are kept.
-    fn copies(world: &World) -> &Copies<Self>;
-
-    /// The stanza that an input carries, for refusing it.
-    fn stanza(input: &Self::Input) -> Option<&Stanza>;
-
-    /// What the client is told whose stanza was refused on its way; its socket writes it.
-    fn refusal(input: &Self::Input, condition: Condition) -> Option<Stanza> {
-        Self::stanza(input).and_then(|stanza| stanza.error(condition))
-    }
-
-    /// Refuses an input that carries no stanza.
-    fn refuse(world: &Arc<World>, input: Self::Input, condition: Condition);
-
-    /// Sends an input to the node that owns the address.
-    ///
-    /// # Errors
-    /// Gives it back with the reason.
-    fn send(
-        world: &World,
-        to: u64,
-        address: &BareJid,
-        call: Call<Self>,
-    ) -> Result<(), (Call<Self>, Condition)>;
-
-    /// Sends the machine to its new owner.
-    ///
-    /// # Errors
-    /// Gives it back with the reason, as [`World::send`] names it.
-    fn give(self, world: &World, to: u64) -> Result<(), (Self, Condition)>;
-
-    /// The word that carries all of the machine to its backup, with the number of its last change.
-    fn copy(self, lsn: Lsn) -> Remote;
-
-    /// The word that carries changes to its backup, with the number of the last.
-    fn changes(&self, lsn: Lsn, changes: Vec<Self::Change>) -> Remote;
-}
-
-/// What an owner is told.
-pub enum Call<M: Machine> {
-    /// Something happens to its machine; then tell the socket, if named, that so many stanzas were handled.
-    Input(M::Input, Option<(SocketId, u64)>),
-    /// The slot moves to this node.
-    Leave(u64),
-    /// That node holds a copy with every change up to this one.
-    Backed(u64, Lsn),
-    /// That node does not hold the copy, or not any more.
-    Lacking(u64),
-    /// The slot's backup may be another one.
-    Copy,
-    /// The slot was lost, or the node was ousted: forget everything at once.
-    Forget,
-}
 
 /// The actor.
 pub struct Owner<M: Owned> {
     world: Arc<World>,
     address: BareJid,
     slot: u16,
+    /// Its address, hashed.
+    name: u64,
+    mail: OwnerMail<M>,
     state: State<M>,
     copying: Copying,
+    /// What it knows beside its machine.
+    ledger: Ledger,
+    /// What of that is safe and was not told to the second copy.
+    done: Vec<u32>,
+    /// What its clients said and is not safe yet.
+    intake: Intake<M::Input>,
+    /// Clients that come back, and wait for that.
+    resuming: Vec<(M::Input, Via)>,
     /// Effects whose changes are not committed yet.
-    held: VecDeque<(Lsn, Vec<Effect<M>>)>,
+    held: VecDeque<Held<M>>,
     /// Questions to the store that are open.
     asked: usize,
     /// The slot's new owner, when it is to leave.
-    leaving: Option<u64>,
+    leaving: Option<(u64, Instant)>,
     lingering: bool,
+    /// It is about to tell a silent client what was handled.
+    telling: bool,
     /// It looks for the lease again.
     fenced: bool,
     /// What wakes it for its machine.
     timer: Option<(Timestamp, SpawnHandle)>,
+}
+
+/// Effects that wait for their changes to be committed.
+struct Held<M: Owned> {
+    lsn: Lsn,
+    effects: Vec<Effect<M>>,
+    /// What led to them.
+    via: Via,
+    /// The number under which the ledger keeps them.
+    post: Option<u32>,
 }
 
 enum State<M: Owned> {
@@ -130,19 +97,34 @@ enum State<M: Owned> {
 
 impl<M: Owned> Owner<M> {
     /// One that loads its machine from the store, or takes it from a former owner.
-    pub fn new(world: Arc<World>, address: BareJid, slot: u16, machine: Option<Box<M>>) -> Self {
-        let state = machine.map_or_else(|| State::Loading(VecDeque::new()), State::Ready);
-        let (copying, held) = (Copying::new(world.epoch()), VecDeque::new());
+    pub fn new(
+        world: Arc<World>,
+        address: BareJid,
+        slot: u16,
+        mail: OwnerMail<M>,
+        known: Option<(Box<M>, Ledger)>,
+    ) -> Self {
+        let (state, ledger) = match known {
+            Some((machine, ledger)) => (State::Ready(machine), ledger),
+            None => (State::Loading(VecDeque::new()), Ledger::default()),
+        };
         Self {
+            copying: Copying::new(world.epoch()),
+            name: hash64(address.as_str().as_bytes()),
             world,
             address,
             slot,
+            mail,
             state,
-            copying,
-            held,
+            ledger,
+            done: Vec::new(),
+            intake: Intake::default(),
+            resuming: Vec::new(),
+            held: VecDeque::new(),
             asked: 0,
             leaving: None,
             lingering: false,
+            telling: false,
             fenced: false,
             timer: None,
         }
@@ -181,8 +163,9 @@ impl<M: Owned> Owner<M> {
     fn refuse_all(&mut self, letters: VecDeque<Letter<Call<M>>>, condition: Condition) {
         for letter in letters {
             match letter.body {
-                Call::Input(input, _) => self.world.refuse::<M>(input, condition),
+                Call::Input(input, via) => self.world.refuse::<M>(input, condition, via),
                 Call::Leave(_) => self.world.moves.left(M::ROLE, self.slot, &self.world),
+                Call::Safe(..) | Call::Done(_) | Call::Resume => {}
                 Call::Backed(..) | Call::Lacking(_) | Call::Copy | Call::Forget => {}
             }
         }
@@ -190,23 +173,25 @@ impl<M: Owned> Owner<M> {
 
     fn take(&mut self, call: Call<M>, ctx: &mut Context<Self>) {
         match call {
-            Call::Input(input, receipt) => match self.state {
-                State::Gone => self.world.clone().call::<M>(&self.address, Call::Input(input, receipt)),
-                State::Loading(_) | State::Ready(_) => {
-                    self.feed(input, ctx);
-                    if let Some((socket, handled)) = receipt.filter(|(_, said)| said % RECEIPT_EVERY == 0) {
-                        self.world.tell(socket, ToSocket::Handled(handled));
-                    }
-                }
+            Call::Input(input, via) => match self.state {
+                State::Gone => self.world.clone().call::<M>(&self.address, Call::Input(input, via)),
+                State::Loading(_) | State::Ready(_) => self.hear(input, via, ctx),
             },
-            Call::Leave(to) => self.leaving = Some(to),
+            Call::Safe(sid, index) => self.safe(sid, index, ctx),
+            Call::Done(number) => self.posted_is_done(number, ctx),
+            Call::Resume => self.resume(ctx),
+            Call::Leave(to) => {
+                self.leaving = Some((to, Instant::now()));
+                ctx.run_later(LEAVE_WAIT_MAX, |owner, ctx| owner.settle(ctx));
+            }
             Call::Backed(by, lsn) => {
                 self.copying.backed(by, lsn);
                 self.release(ctx);
             }
             Call::Lacking(by) => {
                 if let State::Ready(machine) = &self.state {
-                    self.copying.lacking(&self.world, self.slot, machine.as_ref(), by);
+                    let copied = (machine.as_ref(), &self.ledger);
+                    self.copying.lacking(&self.world, self.slot, copied, by);
                 }
                 self.release(ctx);
             }
@@ -221,17 +206,18 @@ impl<M: Owned> Owner<M> {
         }
     }
 
-    fn feed(&mut self, input: M::Input, ctx: &mut Context<Self>) {
+    fn feed(&mut self, input: M::Input, via: Via, ctx: &mut Context<Self>) {
         if self.world.warden.is_over_budget(self.address.as_str()) {
-            return self.world.refuse::<M>(input, Condition::InternalServerError);
+            return self.world.refuse::<M>(input, Condition::InternalServerError, via);
         }
         if self.fenced && self.held.len() >= FENCED_MAX {
-            return self.world.refuse::<M>(input, Condition::ResourceConstraint);
+            return self.world.refuse::<M>(input, Condition::ResourceConstraint, via);
         }
         let request = M::stanza(&input).filter(|stanza| stanza.is_request()).cloned();
-        let stepped = self.step(ctx, |machine, env, out| machine.handle(input, env, out));
+        let stepped = self.step(ctx, via, |machine, env, out| machine.handle(input, env, out));
         if let (false, Some(request)) = (stepped, request) {
-            self.world.route_all(request.error(Condition::InternalServerError));
+            let error = request.error(Condition::InternalServerError);
+            error.into_iter().for_each(|error| self.world.route(error, Via::default()));
         }
     }
 
@@ -239,7 +225,8 @@ impl<M: Owned> Owner<M> {
     fn step(
         &mut self,
         ctx: &mut Context<Self>,
-        step: impl FnOnce(&mut M, &muster_proto::machine::Env<'_>, &mut Out<M>),
+        via: Via,
+        step: impl FnOnce(&mut M, &Env<'_>, &mut Out<M>),
     ) -> bool {
         let State::Ready(machine) = &mut self.state else { return false };
         let mut out = Out::default();
@@ -248,12 +235,37 @@ impl<M: Owned> Owner<M> {
         let stepped = world.warden.guard(self.address.as_str(), || step(machine, &env, &mut out)).is_ok();
         if !stepped {
             self.copying.distrust();
+            via.receipt.settle();
             return false;
         }
-        let lsn = self.copying.append(&world, self.slot, machine.as_ref(), out.changes);
-        self.held.push_back((lsn, out.effects));
+        let mut note = Note::default();
+        if !out.changes.is_empty() && !world.is_alone() {
+            if let Some(label) = via.label {
+                self.ledger.see(label, env.now);
+            }
+            let post = self.ledger.post(&out.effects, env.now);
+            note = Note { seen: via.label, post, done: std::mem::take(&mut self.done) };
+        }
+        let post = note.post.as_ref().map(|post| post.number);
+        let copied = (machine.as_ref(), &self.ledger);
+        let lsn = self.copying.append(&world, self.slot, copied, out.changes, note);
+        self.held.push_back(Held { lsn, effects: out.effects, via, post });
         self.release(ctx);
         true
+    }
+
+    /// What a step led to is safe: the second copy needs not know of it any more.
+    fn posted_is_done(&mut self, number: u32, ctx: &mut Context<Self>) {
+        self.ledger.done(number);
+        self.done.push(number);
+        if self.done.len() == 1 {
+            ctx.run_later(DONE_WAIT, |owner, _| {
+                let note = Note { done: std::mem::take(&mut owner.done), ..Note::default() };
+                if let (State::Ready(machine), false) = (&owner.state, note.is_empty()) {
+                    owner.copying.note(&owner.world, owner.slot, machine.as_ref(), note);
+                }
+            });
+        }
     }
 
     /// Sees to it that the slot's backup has a copy.
@@ -261,80 +273,8 @@ impl<M: Owned> Owner<M> {
         if let State::Ready(machine) = &self.state
             && !machine.is_idle()
         {
-            self.copying.refresh(&self.world, self.slot, machine.as_ref());
+            self.copying.refresh(&self.world, self.slot, (machine.as_ref(), &self.ledger));
         }
-    }
-
-    /// Performs the effects whose changes are committed, in order. Without a lease they wait for it.
-    fn release(&mut self, ctx: &mut Context<Self>) {
-        if !self.held.is_empty() && self.world.is_fenced() {
-            return self.release_later(ctx);
-        }
-        while let Some((_, effects)) = self.held.pop_front_if(|(lsn, _)| self.copying.is_committed(*lsn)) {
-            for effect in effects {
-                self.perform(effect, ctx);
-            }
-        }
-    }
-
-    fn release_later(&mut self, ctx: &mut Context<Self>) {
-        if !self.fenced {
-            self.fenced = true;
-            ctx.run_later(LEASE_AGAIN, |owner, ctx| {
-                owner.fenced = false;
-                owner.release(ctx);
-                owner.settle(ctx);
-            });
-        }
-    }
-
-    fn perform(&mut self, effect: Effect<M>, ctx: &mut Context<Self>) {
-        match effect {
-            Effect::Route(stanza) => self.world.route(stanza),
-            Effect::Fanout { stanza, to } => self.world.fanout(stanza, to),
-            Effect::Socket(socket, message) => self.world.tell(socket, message),
-            Effect::Order(account, order) => self.world.order(&account, order),
-            Effect::Ask(query, then) => {
-                let answer = self.world.storage.query(query);
-                self.expect(answer, then, ctx);
-            }
-            Effect::Store(writes, then) => {
-                let fence = Some(Fence { slot: self.slot, epoch: self.world.epoch() });
-                let written = self.world.storage.write(Batch { fence, writes });
-                self.expect(async move { written.await.map(|()| Reply::Done) }, then, ctx);
-            }
-            Effect::Derive(password, then) => {
-                self.asked += 1;
-                let derived = keys::apart(move || keys::derive(&password));
-                ctx.spawn(derived.into_actor(self).map(move |credentials, owner, ctx| {
-                    owner.asked -= 1;
-                    match credentials {
-                        Ok(Ok(credentials)) => {
-                            owner.step(ctx, |machine, env, out| then(machine, credentials, env, out));
-                        }
-                        // Machines check passwords before they ask.
-                        Ok(Err(error)) => tracing::error!(%error, "a password could not be turned into keys"),
-                        Err(error) => tracing::error!(%error, "a derivation did not end"),
-                    }
-                    owner.settle(ctx);
-                }));
-            }
-        }
-    }
-
-    fn expect<F>(&mut self, answer: F, then: Then<M>, ctx: &mut Context<Self>)
-    where
-        F: Future<Output = Result<Reply, StoreError>> + 'static,
-    {
-        self.asked += 1;
-        ctx.spawn(answer.into_actor(self).map(move |reply, owner, ctx| {
-            owner.asked -= 1;
-            if reply == Err(StoreError::Stale) {
-                tracing::warn!(slot = owner.slot, jid = %owner.world.shown(&owner.address), "another node owns this slot now");
-            }
-            owner.step(ctx, |machine, env, out| then(machine, reply, env, out));
-            owner.settle(ctx);
-        }));
     }
 
     /// Sees to it that the machine is woken at the time it wants to be.
@@ -362,26 +302,32 @@ impl<M: Owned> Owner<M> {
     fn ring(&mut self, ctx: &mut Context<Self>) {
         let State::Ready(machine) = &self.state else { return };
         if machine.alarm().is_some_and(|alarm| alarm <= now()) {
-            self.step(ctx, |machine, env, out| machine.ring(env, out));
+            self.tell_all_safe(ctx);
+            self.step(ctx, Via::default(), |machine, env, out| machine.ring(env, out));
         }
     }
 
     /// After a step: leaves if it must, goes away if there is nothing to keep.
     fn settle(&mut self, ctx: &mut Context<Self>) {
         self.set_timer(ctx);
-        let State::Ready(machine) = &self.state else { return };
-        if self.asked > 0 || !self.held.is_empty() {
+        if !matches!(self.state, State::Ready(_)) || self.asked > 0 || !self.held.is_empty() {
             return;
         }
-        if let Some(to) = self.leaving {
-            return self.leave(to, ctx);
+        if let Some((to, since)) = self.leaving {
+            let is_safe = self.ledger.is_clear() && self.intake.is_clear();
+            if is_safe || since.elapsed() >= LEAVE_WAIT_MAX {
+                self.tell_all_safe(ctx);
+                if self.held.is_empty() {
+                    self.leave(to, ctx);
+                }
+            }
+            return;
         }
-        if machine.is_idle() && !self.lingering {
+        if self.is_idle() && !self.lingering {
             self.lingering = true;
             ctx.run_later(LINGER, |owner, ctx| {
                 owner.lingering = false;
-                let State::Ready(machine) = &owner.state else { return };
-                if !machine.is_idle() || owner.asked > 0 {
+                if !owner.is_idle() || owner.asked > 0 {
                     return;
                 }
                 if M::office(&owner.world).retire_if_quiet(owner.slot, &owner.address) {
@@ -395,9 +341,16 @@ impl<M: Owned> Owner<M> {
         }
     }
 
+    /// Whether nothing is lost when it is put away.
+    fn is_idle(&self) -> bool {
+        let State::Ready(machine) = &self.state else { return false };
+        machine.is_idle() && self.ledger.is_clear() && self.intake.is_clear()
+    }
+
     fn leave(&mut self, to: u64, ctx: &mut Context<Self>) {
         let State::Ready(machine) = std::mem::replace(&mut self.state, State::Gone) else { return };
-        let given = if machine.is_idle() { Ok(()) } else { machine.give(&self.world, to) };
+        let is_nothing = machine.is_idle() && self.ledger == Ledger::default();
+        let given = if is_nothing { Ok(()) } else { machine.give(&self.world, to, &self.ledger) };
         match given {
             Ok(()) => self.left(ctx),
             Err((machine, Condition::ResourceConstraint)) => {
@@ -410,6 +363,9 @@ impl<M: Owned> Owner<M> {
 
     fn left(&mut self, ctx: &mut Context<Self>) {
         self.retire(ctx);
+        for (input, via) in std::mem::take(&mut self.resuming) {
+            self.world.call::<M>(&self.address, Call::Input(input, via));
+        }
         self.world.moves.left(M::ROLE, self.slot, &self.world);
     }
 

@@ -75,6 +75,7 @@ impl World {
 
 #[cfg(test)]
 mod tests {
+    use crate::ledger::Ledger;
     use muster_proto::machine::Machine;
     use muster_proto::session::Session;
     use muster_proto::stanza::{PresenceType, Stanza};
@@ -86,7 +87,8 @@ mod tests {
         let mut session = Session::new("juliet@capulet.lit".parse().unwrap(), vec![Reply::Document(None)]);
         let request = Stanza::presence(PresenceType::Subscribe).with_id(&"x".repeat(3 * PART_BYTES));
         session.requests.insert("romeo@montague.lit".parse().unwrap(), request);
-        let whole = serde_json::to_vec(&Remote::AdoptSession(Box::new(session.clone()))).unwrap();
+        let whole =
+            serde_json::to_vec(&Remote::AdoptSession(Box::new(session.clone()), Ledger::default())).unwrap();
         (session, whole)
     }
 
@@ -100,7 +102,7 @@ mod tests {
         assert!(joined.take(2, true, false, parts[1]).is_none());
         for (number, part) in parts.iter().enumerate() {
             match joined.take(1, number == 0, number + 1 == parts.len(), part) {
-                Some(Remote::AdoptSession(arrived)) => {
+                Some(Remote::AdoptSession(arrived, _)) => {
                     assert_eq!((*arrived, number + 1), (session.clone(), parts.len()));
                 }
                 Some(other) => panic!("{other:?}"),

@@ -1,11 +1,15 @@
 //! What nodes say to each other about sockets, sessions and rooms. Variants are only ever appended.
 
-use jid::{BareJid, Jid};
+use jid::BareJid;
 use muster_proto::machine::{SocketId, ToSocket};
 use muster_proto::room::{self, Room};
 use muster_proto::session::{self, Order, Session, Word};
 use muster_proto::stanza::Stanza;
 use serde::{Deserialize, Serialize};
+
+use crate::deliveries::Goods;
+use crate::ledger::{Ledger, Note};
+use crate::receipt::Label;
 
 /// One message between nodes.
 #[derive(Debug, Serialize, Deserialize)]
@@ -19,23 +23,21 @@ pub enum Remote {
         /// What happens to it.
         mail: SessionMail,
     },
-    /// For a room.
-    Room {
+    /// For accounts and rooms of the receiver, which says when it is safe there.
+    Delivery {
         /// The sender's view.
         epoch: u64,
-        /// Which room.
-        address: BareJid,
-        /// What somebody sent it.
-        stanza: Stanza,
+        /// Its number among the sender's deliveries to the receiver.
+        number: u64,
+        /// What it is called, if it may come twice.
+        label: Option<Label>,
+        /// What it is.
+        goods: Goods,
     },
-    /// One stanza for many accounts whose sessions are at the receiver.
-    Fanout {
-        /// The sender's view.
-        epoch: u64,
-        /// What they get; its own `to` is ignored.
-        stanza: Stanza,
-        /// Who gets it.
-        to: Vec<Jid>,
+    /// Deliveries of the receiver are safe.
+    Confirmed {
+        /// Their numbers.
+        numbers: Vec<u64>,
     },
     /// For a socket of the receiver.
     Socket {
@@ -45,9 +47,9 @@ pub enum Remote {
         message: ToSocket,
     },
     /// A session moves to the receiver.
-    AdoptSession(Box<Session>),
+    AdoptSession(Box<Session>, Ledger),
     /// A room moves to the receiver.
-    AdoptRoom(Box<Room>),
+    AdoptRoom(Box<Room>, Ledger),
     /// Everything in these slots has moved to the receiver.
     SlotsMoved {
         /// By which view.
@@ -63,6 +65,8 @@ pub enum Remote {
         lsn: u64,
         /// What it is.
         session: Box<Session>,
+        /// What its owner knows beside it.
+        ledger: Ledger,
     },
     /// All of a room, for the receiver to keep a copy.
     CopyRoom {
@@ -70,6 +74,8 @@ pub enum Remote {
         lsn: u64,
         /// What it is.
         room: Box<Room>,
+        /// What its owner knows beside it.
+        ledger: Ledger,
     },
     /// Changes of a session whose copy the receiver keeps.
     SessionChanged {
@@ -79,6 +85,8 @@ pub enum Remote {
         lsn: u64,
         /// What changed, in order.
         changes: Vec<session::Change>,
+        /// What changed beside it.
+        note: Note,
     },
     /// Changes of a room whose copy the receiver keeps.
     RoomChanged {
@@ -88,6 +96,8 @@ pub enum Remote {
         lsn: u64,
         /// What changed, in order.
         changes: Vec<room::Change>,
+        /// What changed beside it.
+        note: Note,
     },
     /// The sender's copy has every change up to this one.
     Backed {
@@ -124,7 +134,7 @@ pub enum Remote {
 }
 
 /// What may happen to a session from another node.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum SessionMail {
     /// A socket wants a resource.
     Bind {
@@ -141,8 +151,8 @@ pub enum SessionMail {
         sid: u64,
         /// What it said.
         stanza: Stanza,
-        /// Tell this socket that so many stanzas have been handled.
-        receipt: Option<(SocketId, u64)>,
+        /// By which socket, and its number there.
+        said: Option<(SocketId, u64)>,
     },
     /// A socket is gone.
     Closed {
@@ -163,8 +173,8 @@ pub enum SessionMail {
         socket: SocketId,
         /// What it said.
         word: Word,
-        /// Tell this socket that so much has been handled.
-        receipt: Option<(SocketId, u64)>,
+        /// By which socket, and its number there.
+        said: Option<(SocketId, u64)>,
     },
     /// A socket wants to go on with a session.
     Resume {
@@ -175,39 +185,58 @@ pub enum SessionMail {
         /// What the client has handled.
         h: u32,
     },
+    /// A socket has outlived the owner of its session.
+    Reattach {
+        /// Which session.
+        sid: u64,
+        /// Where it is.
+        socket: SocketId,
+        /// The number of the last stanza that it wrote, if its stream is managed.
+        wrote: Option<u32>,
+    },
 }
 
 impl SessionMail {
     /// What crosses a link of an input; `None` for what a node only tells itself.
-    pub fn from_input(input: session::Input, receipt: Option<(SocketId, u64)>) -> Option<Self> {
+    pub fn from_input(input: session::Input, said: Option<(SocketId, u64)>) -> Option<Self> {
         Some(match input {
             session::Input::Bind { socket, resource, anonymous } => {
                 Self::Bind { socket, resource, anonymous }
             }
-            session::Input::Client { sid, stanza } => Self::Client { sid, stanza, receipt },
+            session::Input::Client { sid, stanza } => Self::Client { sid, stanza, said },
             session::Input::Closed { socket, resumable } => Self::Closed { socket, resumable },
-            session::Input::Word { sid, socket, word } => Self::Word { sid, socket, word, receipt },
+            session::Input::Word { sid, socket, word } => Self::Word { sid, socket, word, said },
             session::Input::Resume { socket, id, h } => Self::Resume { socket, id, h },
             session::Input::Stanza(stanza) => Self::Stanza(stanza),
             session::Input::Order(order) => Self::Order(order),
-            session::Input::NodeLost(_) | session::Input::AccountsLost(_) => return None,
+            session::Input::Reattach { sid, socket, wrote } => Self::Reattach { sid, socket, wrote },
+            session::Input::NodeLost(_)
+            | session::Input::AccountsLost(_)
+            | session::Input::Handled { .. } => return None,
         })
     }
 
-    /// The input, and whom to tell when it has been handled.
-    pub fn into_input(self) -> (session::Input, Option<(SocketId, u64)>) {
+    /// The input.
+    pub fn into_input(self) -> session::Input {
         match self {
             Self::Bind { socket, resource, anonymous } => {
-                (session::Input::Bind { socket, resource, anonymous }, None)
+                session::Input::Bind { socket, resource, anonymous }
             }
-            Self::Client { sid, stanza, receipt } => (session::Input::Client { sid, stanza }, receipt),
-            Self::Closed { socket, resumable } => (session::Input::Closed { socket, resumable }, None),
-            Self::Word { sid, socket, word, receipt } => {
-                (session::Input::Word { sid, socket, word }, receipt)
-            }
-            Self::Resume { socket, id, h } => (session::Input::Resume { socket, id, h }, None),
-            Self::Stanza(stanza) => (session::Input::Stanza(stanza), None),
-            Self::Order(order) => (session::Input::Order(order), None),
+            Self::Client { sid, stanza, .. } => session::Input::Client { sid, stanza },
+            Self::Closed { socket, resumable } => session::Input::Closed { socket, resumable },
+            Self::Word { sid, socket, word, .. } => session::Input::Word { sid, socket, word },
+            Self::Resume { socket, id, h } => session::Input::Resume { socket, id, h },
+            Self::Reattach { sid, socket, wrote } => session::Input::Reattach { sid, socket, wrote },
+            Self::Stanza(stanza) => session::Input::Stanza(stanza),
+            Self::Order(order) => session::Input::Order(order),
+        }
+    }
+
+    /// By which socket it was said, and its number there.
+    pub fn said(&self) -> Option<(SocketId, u64)> {
+        match self {
+            Self::Client { said, .. } | Self::Word { said, .. } => *said,
+            _ => None,
         }
     }
 }
@@ -216,12 +245,11 @@ impl Remote {
     /// The view by which the sender addressed it; `None` if that does not matter.
     pub fn epoch(&self) -> Option<u64> {
         match self {
-            Self::Session { epoch, .. } | Self::Room { epoch, .. } | Self::Fanout { epoch, .. } => {
-                Some(*epoch)
-            }
-            Self::Socket { .. } | Self::AdoptSession(_) | Self::AdoptRoom(_) | Self::SlotsMoved { .. } => {
+            Self::Session { epoch, .. } | Self::Delivery { epoch, .. } => Some(*epoch),
+            Self::Socket { .. } | Self::AdoptSession(..) | Self::AdoptRoom(..) | Self::SlotsMoved { .. } => {
                 None
             }
+            Self::Confirmed { .. } => None,
             Self::CopySession { .. } | Self::CopyRoom { .. } => None,
             Self::SessionChanged { .. } | Self::RoomChanged { .. } => None,
             Self::Backed { .. } | Self::Forget { .. } | Self::Part { .. } | Self::Lacking { .. } => None,

@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use jid::BareJid;
 use muster_cluster::{Lsn, Role};
+use muster_proto::machine::SocketId;
 use muster_proto::room::{Change, Input, Room};
 use muster_proto::stanza::{Condition, Stanza};
 
 use crate::copies::Copies;
+use crate::deliveries::Goods;
+use crate::ledger::{Ledger, Note};
 use crate::office::Office;
-use crate::owned::{Call, Owned};
+use crate::owned::Owned;
+use crate::receipt::Via;
 use crate::remote::Remote;
 use crate::world::World;
 
@@ -32,40 +36,41 @@ impl Owned for Room {
         }
     }
 
-    fn refuse(world: &Arc<World>, input: Input, condition: Condition) {
+    fn refuse(world: &Arc<World>, input: Input, condition: Condition, via: &Via) {
         if let Input::Stanza(stanza) = input {
-            world.route_all(stanza.error(condition));
+            world.route_error(&stanza, condition, via);
+        }
+    }
+
+    fn goods(address: &BareJid, input: Input) -> Result<Goods, Input> {
+        match input {
+            Input::Stanza(stanza) => Ok(Goods::Room(address.clone(), stanza)),
+            input @ Input::AccountsLost(_) => Err(input),
         }
     }
 
     fn send(
-        world: &World,
-        to: u64,
-        address: &BareJid,
-        call: Call<Self>,
-    ) -> Result<(), (Call<Self>, Condition)> {
-        let Call::Input(Input::Stanza(stanza), receipt) = call else { return Ok(()) };
-        let message = Remote::Room { epoch: world.epoch(), address: address.clone(), stanza };
-        world.send(to, message).map_err(|(message, condition)| {
-            let Remote::Room { stanza, .. } = message else {
-                unreachable!("the message that was given back")
-            };
-            (Call::Input(Input::Stanza(stanza), receipt), condition)
-        })
+        _: &World,
+        _: u64,
+        _: &BareJid,
+        _: Input,
+        _: Option<(SocketId, u64)>,
+    ) -> Result<(), (Input, Condition)> {
+        Ok(()) // What a node tells itself of losses does not cross links.
     }
 
-    fn give(self, world: &World, to: u64) -> Result<(), (Self, Condition)> {
-        world.send(to, Remote::AdoptRoom(Box::new(self))).map_err(|(message, condition)| {
-            let Remote::AdoptRoom(room) = message else { unreachable!("the message that was given back") };
+    fn give(self, world: &World, to: u64, ledger: &Ledger) -> Result<(), (Self, Condition)> {
+        world.send(to, Remote::AdoptRoom(Box::new(self), ledger.clone())).map_err(|(message, condition)| {
+            let Remote::AdoptRoom(room, _) = message else { unreachable!("the message that was given back") };
             (*room, condition)
         })
     }
 
-    fn copy(self, lsn: Lsn) -> Remote {
-        Remote::CopyRoom { lsn: lsn.0, room: Box::new(self) }
+    fn copy(self, lsn: Lsn, ledger: Ledger) -> Remote {
+        Remote::CopyRoom { lsn: lsn.0, room: Box::new(self), ledger }
     }
 
-    fn changes(&self, lsn: Lsn, changes: Vec<Change>) -> Remote {
-        Remote::RoomChanged { address: self.address.clone(), lsn: lsn.0, changes }
+    fn changes(&self, lsn: Lsn, changes: Vec<Change>, note: Note) -> Remote {
+        Remote::RoomChanged { address: self.address.clone(), lsn: lsn.0, changes, note }
     }
 }

@@ -4,21 +4,26 @@ use std::sync::Arc;
 
 use jid::{BareJid, Jid};
 use muster_cluster::map::HashMap;
-use muster_cluster::{Incarnation, SendError, Slot};
+use muster_cluster::{Incarnation, SendError, Slot, Table};
 use muster_proto::machine::{SocketId, ToSocket};
 use muster_proto::room::{self, Room};
 use muster_proto::session::{self, Order, Session};
 use muster_proto::stanza::{Condition, Stanza};
 
+use crate::deliveries::Goods;
 use crate::moves::Parked;
 use crate::owned::{Call, Owned};
+use crate::receipt::Via;
 use crate::remote::Remote;
 use crate::world::World;
 
+/// Names what answers a stanza that was refused.
+const REFUSED: u64 = 0;
+
 impl World {
     /// Takes a stanza to the owner of the address in `to`; whoever cannot be reached is answered for.
-    pub fn route(self: &Arc<Self>, stanza: Stanza) {
-        let Some(to) = &stanza.to else { return };
+    pub fn route(self: &Arc<Self>, stanza: Stanza, via: Via) {
+        let Some(to) = &stanza.to else { return via.receipt.settle() };
         tracing::trace!(
             trace = stanza.trace.0,
             slot = Slot::of(to.to_bare().as_str().as_bytes()).0,
@@ -30,25 +35,29 @@ impl World {
         if self.options.domain(domain).is_some() {
             if to.node().is_none() {
                 // Hosts answer at the session of whoever asks; nothing else is addressed to them.
-                return self.route_all(stanza.error(Condition::ServiceUnavailable));
+                self.route_error(&stanza, Condition::ServiceUnavailable, &via);
+                return via.receipt.settle();
             }
             let address = to.to_bare();
-            return self.call::<Session>(&address, Call::Input(session::Input::Stanza(stanza), None));
+            return self.call::<Session>(&address, Call::Input(session::Input::Stanza(stanza), via));
         }
         if self.options.conference(domain).is_some() && to.node().is_some() {
             let address = to.to_bare();
-            return self.call::<Room>(&address, Call::Input(room::Input::Stanza(stanza), None));
+            return self.call::<Room>(&address, Call::Input(room::Input::Stanza(stanza), via));
         }
-        self.route_all(stanza.error(Condition::RemoteServerNotFound));
+        self.route_error(&stanza, Condition::RemoteServerNotFound, &via);
+        via.receipt.settle();
     }
 
-    /// Takes what there is.
-    pub fn route_all(self: &Arc<Self>, stanzas: impl IntoIterator<Item = Stanza>) {
-        stanzas.into_iter().for_each(|stanza| self.route(stanza));
+    /// Answers a stanza with an error, unless it is an answer itself.
+    pub fn route_error(self: &Arc<Self>, stanza: &Stanza, condition: Condition, via: &Via) {
+        if let Some(error) = stanza.error(condition) {
+            self.route(error, via.then(REFUSED, 0));
+        }
     }
 
     /// Takes one stanza to many accounts: its bytes cross a link once.
-    pub fn fanout(self: &Arc<Self>, stanza: Stanza, to: Vec<Jid>) {
+    pub fn fanout(self: &Arc<Self>, stanza: Stanza, to: Vec<Jid>, via: Via) {
         let table = self.table();
         let mut elsewhere: HashMap<u64, Vec<Jid>> = HashMap::default();
         for receiver in to {
@@ -57,15 +66,16 @@ impl World {
                 Some(owner) if owner.incarnation.0 != self.me() && self.is_account(&receiver) => {
                     elsewhere.entry(owner.incarnation.0).or_default().push(receiver);
                 }
-                _ => self.route(Stanza { to: Some(receiver), ..stanza.clone() }),
+                _ => {
+                    let via = via.copy_for(&receiver);
+                    self.route(Stanza { to: Some(receiver), ..stanza.clone() }, via);
+                }
             }
         }
         for (node, to) in elsewhere {
-            let message = Remote::Fanout { epoch: table.epoch(), stanza: stanza.clone(), to };
-            if self.send(node, message).is_err() {
-                self.count_dropped("fanout");
-            }
+            self.deliver_or_refuse(node, &table, Goods::Fanout(stanza.clone(), to), via.clone());
         }
+        via.receipt.settle();
     }
 
     fn is_account(&self, jid: &Jid) -> bool {
@@ -73,8 +83,8 @@ impl World {
     }
 
     /// Tells the session of an account.
-    pub fn order(self: &Arc<Self>, account: &BareJid, order: Order) {
-        self.call::<Session>(account, Call::Input(session::Input::Order(order), None));
+    pub fn order(self: &Arc<Self>, account: &BareJid, order: Order, via: Via) {
+        self.call::<Session>(account, Call::Input(session::Input::Order(order), via));
     }
 
     /// Calls the owner of an address, wherever it is.
@@ -87,10 +97,7 @@ impl World {
             };
             let owner = owner.incarnation.0;
             if owner != self.me() {
-                return match M::send(self, owner, address, call) {
-                    Ok(()) => {}
-                    Err((call, condition)) => self.refuse_call(call, condition),
-                };
+                return self.call_elsewhere(owner, &table, address, call);
             }
             call = match self.moves.park::<M>(slot.0, address, call) {
                 Parked::Waits => return,
@@ -105,21 +112,54 @@ impl World {
         }
     }
 
-    fn refuse_call<M: Owned>(self: &Arc<Self>, call: Call<M>, condition: Condition) {
-        if let Call::Input(input, receipt) = call {
-            if let Some((socket, handled)) = receipt {
-                let error = M::refusal(&input, condition);
-                error.into_iter().for_each(|error| self.tell(socket, ToSocket::Stanza(error)));
-                self.tell(socket, ToSocket::Handled(handled));
-            }
-            self.refuse::<M>(input, condition);
+    /// Calls the owner of an address, which this node is about to be.
+    pub fn call_here<M: Owned>(self: &Arc<Self>, address: &BareJid, call: Call<M>) {
+        let slot = Slot::of(address.as_str().as_bytes()).0;
+        let call = match self.moves.park::<M>(slot, address, call) {
+            Parked::Waits => return,
+            Parked::Full(call) | Parked::Here(call) => call,
+        };
+        if let Err((call, _)) = M::office(self).call(self, slot, address, call, || true) {
+            drop(call);
+            self.count_dropped("delivery");
         }
     }
 
+    fn call_elsewhere<M: Owned>(
+        self: &Arc<Self>,
+        owner: u64,
+        table: &Arc<Table>,
+        address: &BareJid,
+        call: Call<M>,
+    ) {
+        let Call::Input(input, via) = call else { return };
+        let input = match M::goods(address, input) {
+            Ok(goods) => return self.deliver_or_refuse(owner, table, goods, via),
+            Err(input) => input,
+        };
+        match M::send(self, owner, address, input, via.said) {
+            Ok(()) => {}
+            // Its socket keeps it and says it again to the next owner.
+            Err((_, Condition::RecipientUnavailable)) => self.count_dropped("said"),
+            Err((input, condition)) => self.refuse_call(Call::<M>::Input(input, via), condition),
+        }
+    }
+
+    fn refuse_call<M: Owned>(self: &Arc<Self>, call: Call<M>, condition: Condition) {
+        let Call::Input(input, via) = call else { return };
+        if let Some((socket, handled)) = via.said {
+            let error = M::refusal(&input, condition);
+            error.into_iter().for_each(|error| self.tell(socket, ToSocket::Stanza(error)));
+            self.tell(socket, ToSocket::Handled(handled));
+        }
+        self.refuse::<M>(input, condition, via);
+    }
+
     /// Answers for an owner that cannot.
-    pub fn refuse<M: Owned>(self: &Arc<Self>, input: M::Input, condition: Condition) {
+    pub fn refuse<M: Owned>(self: &Arc<Self>, input: M::Input, condition: Condition, via: Via) {
         metrics::counter!("muster_refused_total", "condition" => condition.name()).increment(1);
-        M::refuse(self, input, condition);
+        M::refuse(self, input, condition, &via);
+        via.receipt.settle();
     }
 
     /// Tells a socket, wherever it is.
@@ -143,7 +183,7 @@ impl World {
             _ => return,
         };
         let gone = session::Input::Closed { socket, resumable: true };
-        self.call::<Session>(&account, Call::Input(gone, None));
+        self.call::<Session>(&account, Call::Input(gone, Via::default()));
     }
 
     /// Sends to another node.

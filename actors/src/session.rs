@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use jid::BareJid;
 use muster_cluster::{Lsn, Role};
-use muster_proto::machine::ToSocket;
+use muster_proto::machine::{SocketId, ToSocket};
 use muster_proto::session::{Change, Input, Session, Word};
 use muster_proto::stanza::{Condition, Stanza};
 use muster_proto::stream::{StreamCondition, StreamError};
 
 use crate::copies::Copies;
+use crate::deliveries::Goods;
+use crate::ledger::{Ledger, Note};
 use crate::office::Office;
-use crate::owned::{Call, Owned};
+use crate::owned::{Owned, Spoken};
+use crate::receipt::Via;
 use crate::remote::{Remote, SessionMail};
 use crate::world::World;
 
@@ -32,6 +35,7 @@ impl Owned for Session {
             Input::Stanza(stanza) | Input::Client { stanza, .. } => Some(stanza),
             Input::Word { word: Word::Stanza(_, stanza), .. } => Some(stanza),
             Input::Bind { .. } | Input::Word { .. } | Input::Resume { .. } | Input::Closed { .. } => None,
+            Input::Handled { .. } | Input::Reattach { .. } => None,
             Input::NodeLost(_) | Input::AccountsLost(_) | Input::Order(_) => None,
         }
     }
@@ -44,9 +48,9 @@ impl Owned for Session {
         }
     }
 
-    fn refuse(world: &Arc<World>, input: Input, condition: Condition) {
+    fn refuse(world: &Arc<World>, input: Input, condition: Condition, via: &Via) {
         match input {
-            Input::Stanza(stanza) => world.route_all(stanza.error(condition)),
+            Input::Stanza(stanza) => world.route_error(&stanza, condition, via),
             Input::Bind { socket, .. } => world.tell(socket, ToSocket::Refused(condition.into())),
             Input::Word { socket, word: Word::Enable { .. }, .. } => {
                 world.tell(socket, ToSocket::NotEnabled(condition));
@@ -54,7 +58,7 @@ impl Owned for Session {
             // The next one says the same and more.
             Input::Word { word: Word::Acked(_), .. } => {}
             // What is not handled must not be counted: the client comes back and says it again.
-            Input::Word { socket, .. } | Input::Resume { socket, .. } => {
+            Input::Word { socket, .. } | Input::Resume { socket, .. } | Input::Reattach { socket, .. } => {
                 let why = "too busy; please resume in a while";
                 let why = StreamError::because(StreamCondition::ResourceConstraint, why);
                 world.tell(socket, ToSocket::Interrupt(why));
@@ -62,9 +66,20 @@ impl Owned for Session {
             // Its socket was told.
             Input::Client { .. }
             | Input::Closed { .. }
+            | Input::Handled { .. }
             | Input::NodeLost(_)
             | Input::AccountsLost(_)
             | Input::Order(_) => {}
+        }
+    }
+
+    fn goods(address: &BareJid, input: Input) -> Result<Goods, Input> {
+        match input {
+            Input::Stanza(_) | Input::Order(_) | Input::Closed { .. } => {
+                let mail = SessionMail::from_input(input, None).expect("these cross links");
+                Ok(Goods::Session(address.clone(), mail))
+            }
+            input => Err(input),
         }
     }
 
@@ -72,34 +87,75 @@ impl Owned for Session {
         world: &World,
         to: u64,
         address: &BareJid,
-        call: Call<Self>,
-    ) -> Result<(), (Call<Self>, Condition)> {
-        let Call::Input(input, receipt) = call else { return Ok(()) };
-        let Some(mail) = SessionMail::from_input(input, receipt) else { return Ok(()) };
+        input: Input,
+        said: Option<(SocketId, u64)>,
+    ) -> Result<(), (Input, Condition)> {
+        let Some(mail) = SessionMail::from_input(input, said) else { return Ok(()) };
         let message = Remote::Session { epoch: world.epoch(), address: address.clone(), mail };
         world.send(to, message).map_err(|(message, condition)| {
             let Remote::Session { mail, .. } = message else {
                 unreachable!("the message that was given back")
             };
-            let (input, receipt) = mail.into_input();
-            (Call::Input(input, receipt), condition)
+            (mail.into_input(), condition)
         })
     }
 
-    fn give(self, world: &World, to: u64) -> Result<(), (Self, Condition)> {
-        world.send(to, Remote::AdoptSession(Box::new(self))).map_err(|(message, condition)| {
-            let Remote::AdoptSession(session) = message else {
-                unreachable!("the message that was given back")
-            };
-            (*session, condition)
-        })
+    fn give(self, world: &World, to: u64, ledger: &Ledger) -> Result<(), (Self, Condition)> {
+        world.send(to, Remote::AdoptSession(Box::new(self), ledger.clone())).map_err(
+            |(message, condition)| {
+                let Remote::AdoptSession(session, _) = message else {
+                    unreachable!("the message that was given back")
+                };
+                (*session, condition)
+            },
+        )
     }
 
-    fn copy(self, lsn: Lsn) -> Remote {
-        Remote::CopySession { lsn: lsn.0, session: Box::new(self) }
+    fn copy(self, lsn: Lsn, ledger: Ledger) -> Remote {
+        Remote::CopySession { lsn: lsn.0, session: Box::new(self), ledger }
     }
 
-    fn changes(&self, lsn: Lsn, changes: Vec<Change>) -> Remote {
-        Remote::SessionChanged { address: self.address.clone(), lsn: lsn.0, changes }
+    fn changes(&self, lsn: Lsn, changes: Vec<Change>, note: Note) -> Remote {
+        Remote::SessionChanged { address: self.address.clone(), lsn: lsn.0, changes, note }
+    }
+
+    fn spoken(input: &Input) -> Spoken {
+        match input {
+            Input::Client { sid, .. } => Spoken::Says { sid: *sid, number: None, counts: true },
+            Input::Word { sid, word, .. } => match word {
+                Word::Stanza(number, _) | Word::Answered(number, _) => {
+                    Spoken::Says { sid: *sid, number: Some(*number), counts: true }
+                }
+                Word::AckRequested(_) => Spoken::Asks { sid: *sid },
+                Word::Enable { .. } | Word::Acked(_) => {
+                    Spoken::Says { sid: *sid, number: None, counts: false }
+                }
+            },
+            Input::Resume { .. } => Spoken::Resumes,
+            _ => Spoken::Other,
+        }
+    }
+
+    fn handled(sid: u64, number: u32) -> Option<Input> {
+        Some(Input::Handled { sid, number })
+    }
+
+    fn known(input: Input) -> Option<Input> {
+        match input {
+            // The number is counted all the same.
+            Input::Word { sid, socket, word: Word::Stanza(number, _) | Word::Answered(number, _) } => {
+                Some(Input::Word { sid, socket, word: Word::Answered(number, None) })
+            }
+            _ => None,
+        }
+    }
+
+    fn again(input: &Input) -> Option<Input> {
+        match input {
+            Input::Word { sid, socket, word: word @ Word::AckRequested(_) } => {
+                Some(Input::Word { sid: *sid, socket: *socket, word: word.clone() })
+            }
+            _ => None,
+        }
     }
 }

@@ -61,7 +61,7 @@ impl Sockets {
         let mut sockets = shelf.sockets();
         let id = SocketId { node: world.me(), number };
         let world = world.clone();
-        let mail = Mail::new(shelf.floor.start(move || Socket::new(world, id, connection)));
+        let mail = Mail::start(&shelf.floor, move |_| Socket::new(world, id, connection));
         sockets.insert(number, mail);
         self.count.fetch_add(1, Ordering::Relaxed);
     }

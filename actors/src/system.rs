@@ -19,6 +19,7 @@ use crate::floor::Floor;
 use crate::inbox::Mailroom;
 use crate::listener::ClientListener;
 use crate::metrics;
+use crate::receipt::Via;
 use crate::remote::Remote;
 use crate::socket::{Connection, Wire};
 use crate::status::{NodeStatus, RingStatus, Status};
@@ -169,7 +170,7 @@ impl System {
 
     /// Tells the session of an account.
     pub fn order(&self, account: &BareJid, order: Order) {
-        self.world.order(account, order);
+        self.world.order(account, order, Via::default());
     }
 
     /// Uses other certificates for links made from now on.
@@ -319,6 +320,7 @@ impl System {
                     );
                     self.world.sessions.forget_all();
                     self.world.rooms.forget_all();
+                    self.world.deliveries.forget_all();
                     drop(self.world.session_copies.take(|_, _| true));
                     drop(self.world.room_copies.take(|_, _| true));
                     let why = StreamError::because(StreamCondition::SystemShutdown, "this node was cut off");
@@ -341,6 +343,7 @@ impl System {
         while *self.cluster.fate().borrow() != Fate::Stopped {
             tick.tick().await;
             self.world.moves.give_up_waiting(&self.world);
+            self.world.deliver_again();
             let load = self.load();
             metrics::gauges(&self.world, load);
             self.cluster.report_load(load);

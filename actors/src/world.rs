@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use jid::Jid;
-use muster_cluster::{Cluster, Role, Slot, Table, simulation};
+use muster_cluster::{Cluster, Member, Role, Slot, State, Table, simulation};
 use muster_proto::feature::Features;
 use muster_proto::machine::{Env, Timestamp};
 use muster_proto::options::Options;
@@ -13,6 +13,7 @@ use muster_proto::room::Room;
 use muster_proto::session::Session;
 
 use crate::copies::Copies;
+use crate::deliveries::Deliveries;
 use crate::floor::Floor;
 use crate::moves::Moves;
 use crate::office::Office;
@@ -46,6 +47,8 @@ pub struct World {
     pub moves: Moves,
     /// Messages of which not all parts have come.
     pub parts: Joined,
+    /// What is on its way to other nodes and not safe there yet.
+    pub deliveries: Deliveries,
     /// Who panicked.
     pub warden: Warden,
     /// Who may connect and try.
@@ -53,6 +56,8 @@ pub struct World {
     /// Whether new connections are refused.
     pub draining: AtomicBool,
     table: ArcSwap<Table>,
+    /// No other node is up.
+    alone: AtomicBool,
     me: AtomicU64,
     cluster: OnceLock<Cluster<Remote>>,
     log_jids: bool,
@@ -89,10 +94,12 @@ impl World {
             sockets: Sockets::new(&parts.floors),
             moves: Moves::default(),
             parts: Joined::default(),
+            deliveries: Deliveries::new(parts.floors[0].clone()),
             warden,
             throttle: parts.throttle,
             draining: AtomicBool::new(false),
             table: ArcSwap::from_pointee(Table::default()),
+            alone: AtomicBool::new(true),
             me: AtomicU64::new(0),
             cluster: OnceLock::new(),
             log_jids: parts.log_jids,
@@ -132,7 +139,14 @@ impl World {
 
     /// Acts by another table from now on.
     pub fn set_table(&self, table: Arc<Table>) {
+        let others = |member: &Member| member.state != State::Down && member.incarnation.0 != self.me();
+        self.alone.store(!table.view().members.iter().any(others), Ordering::Release);
         self.table.store(table);
+    }
+
+    /// Whether no other node is up: then there is nobody who could outlive this one, and nothing to keep for that.
+    pub fn is_alone(&self) -> bool {
+        self.alone.load(Ordering::Acquire)
     }
 
     /// Whether `table` is still what this node acts by.

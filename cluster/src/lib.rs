@@ -31,6 +31,6 @@ pub use node_id::{Incarnation, NodeId, NodeIdError};
 pub use register::{MemoryRegister, RegisterError, ViewRegister};
 pub use ring::{Share, Table};
 pub use shared::Addresses;
-pub use slot::{Lsn, Slot, SlotLog};
+pub use slot::{Lsn, Slot, SlotLog, hash64};
 pub use status::{Fate, GossipFacts, LinkStatus, Load, MemberStatus, Phase, Status};
 pub use view::{Member, Role, Roles, State, View};

@@ -150,6 +150,8 @@ pub enum ToSocket {
     Counted(u32, Stanza),
     /// End the connection; the client may resume its stream.
     Interrupt(StreamError),
+    /// Something that the client said was lost on its way: say again all that is not handled.
+    Repeat,
 }
 
 /// How a managed stream goes on (XEP-0198 §5).

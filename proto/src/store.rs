@@ -2,16 +2,26 @@
 //!
 //! A feature names a [`Collection`]; backends never learn what it means.
 
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
+
 /// A named set of stored things of one shape, one per owner.
 pub type Collection = &'static str;
 
 /// One stored thing.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Key {
     /// What kind of thing.
+    #[serde(deserialize_with = "known")]
     pub collection: Collection,
     /// Whose it is: a bare JID or a domain. Its slot decides where it lies and who may write it.
     pub owner: Box<str>,
+}
+
+/// Reads the name of a collection of ours.
+fn known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Collection, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    let known = collection::ALL.into_iter().find(|known| *known == name);
+    known.ok_or_else(|| D::Error::custom("no collection has this name"))
 }
 
 impl Key {
@@ -65,7 +75,7 @@ pub enum Reply {
 }
 
 /// A change to the store. All are idempotent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Write {
     /// Sets a document.
     Put(Key, Vec<u8>),
@@ -156,4 +166,19 @@ pub mod collection {
     pub const AFFILIATIONS: Collection = "affiliations";
     /// Log of a room: its recent messages, as XML.
     pub const HISTORY: Collection = "history";
+    /// All there are.
+    pub const ALL: [Collection; 12] = [
+        CREDENTIALS,
+        ACCOUNTS,
+        ROSTER,
+        ROSTER_META,
+        REQUESTS,
+        OFFLINE,
+        VCARD,
+        PRIVATE,
+        ROOMS,
+        ROOM,
+        AFFILIATIONS,
+        HISTORY,
+    ];
 }

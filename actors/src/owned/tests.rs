@@ -18,6 +18,7 @@ use muster_proto::store::{Key, Query, Reply, Write, collection};
 use super::Call;
 use crate::floor::Floor;
 use crate::listener::{ClientListener, ListenerTls};
+use crate::receipt::Via;
 use crate::socket::{Connection, Wire};
 use crate::storage::{Batch, Memory, Storage};
 use crate::throttle::{Guards, Throttle};
@@ -94,7 +95,7 @@ fn connection(world: &Arc<World>) -> (SocketId, TcpStream) {
 
 fn says(world: &Arc<World>, xml: &str) {
     let xml = xml.replacen(' ', " xmlns='jabber:client' ", 1);
-    world.route(Stanza::parse(xml.as_bytes()).unwrap());
+    world.route(Stanza::parse(xml.as_bytes()).unwrap(), Via::default());
 }
 
 /// Waits until the store says so.
@@ -128,7 +129,7 @@ fn a_room_that_panics_keeps_its_occupants() {
         let world = world(clumsy.clone()).await;
         let (socket, _client) = connection(&world);
         let bind = Input::Bind { socket, resource: Some("a".into()), anonymous: false };
-        world.call::<Session>(&"romeo@capulet.lit".parse().unwrap(), Call::Input(bind, None));
+        world.call::<Session>(&"romeo@capulet.lit".parse().unwrap(), Call::Input(bind, Via::default()));
         let romeo = "from='romeo@capulet.lit/a'";
         says(
             &world,

@@ -6,16 +6,15 @@ use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use jid::BareJid;
 use muster_cluster::Slot;
 use muster_proto::features::account::creation;
-use muster_proto::machine::SocketId;
 use muster_proto::sasl::Credentials;
-use muster_proto::session::{Input as SessionInput, Session, Word};
+use muster_proto::session::Word;
 use muster_proto::stanza::{Condition, Stanza, Trace};
 use muster_proto::store::{Key, Query, Reply, StoreError, collection};
 use muster_proto::stream::{Effect, Input};
 
+use super::said::{Ask, Said};
 use super::{Socket, State, ending_name};
 use crate::keys;
-use crate::owned::Call;
 use crate::storage::{Batch, Storage};
 
 impl Socket {
@@ -55,24 +54,20 @@ impl Socket {
             }
             Effect::Register { account, password } => self.register(account, password, ctx),
             Effect::Bind { account, resource, anonymous } => {
-                self.attached = true;
-                let input = SessionInput::Bind { socket: self.id, resource, anonymous };
-                self.world.call::<Session>(&account, Call::Input(input, None));
+                self.ask(account, Ask::Bind { resource, anonymous });
             }
             Effect::Resume { account, id, h } => {
-                self.attached = true;
-                let input = SessionInput::Resume { socket: self.id, id, h };
-                self.world.call::<Session>(&account, Call::Input(input, None));
+                self.ask(account, Ask::Resume { id, h });
             }
             Effect::Stanza(mut stanza) => {
                 self.note(&mut stanza);
-                self.say(|sid, _| SessionInput::Client { sid, stanza });
+                self.say(Said::Client(stanza));
             }
             Effect::Word(mut word) => {
                 if let Word::Stanza(_, stanza) = &mut word {
                     self.note(stanza);
                 }
-                self.say(|sid, socket| SessionInput::Word { sid, socket, word });
+                self.say(Said::Word(word));
             }
             Effect::Close(ending) => {
                 let jid = self.stream.account().map(|account| self.world.shown(account).to_string());
@@ -125,14 +120,6 @@ impl Socket {
             "read"
         );
         crate::metrics::stanza(stanza.kind);
-    }
-
-    /// Tells the session, which answers when it has handled so much.
-    fn say(&mut self, input: impl FnOnce(u64, SocketId) -> SessionInput) {
-        let (Some(sid), Some(account)) = (self.sid, self.stream.account().cloned()) else { return };
-        self.said += 1;
-        let call = Call::Input(input(sid, self.id), Some((self.id, self.said)));
-        self.world.call::<Session>(&account, call);
     }
 }
 

@@ -3,6 +3,7 @@
 mod effects;
 mod facts;
 mod io;
+mod said;
 
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -16,17 +17,19 @@ use muster_cluster::{Slot, simulation};
 use muster_proto::machine::{SocketId, ToSocket};
 use muster_proto::session::{Input as SessionInput, Session};
 use muster_proto::stanza::Stanza;
-use muster_proto::stream::{Channel, Ending, Input, Stream, StreamCondition, StreamError, Timeout};
+use muster_proto::stream::{Channel, Ending, Input, Stream, StreamError, Timeout, Wrote};
 
 use crate::keys;
 use crate::listener::{ClientListener, ListenerTls};
 use crate::mail::Letter;
 use crate::owned::Call;
+use crate::receipt::Via;
 use crate::sockets::SocketCall;
 use crate::throttle::Admission;
 use crate::world::World;
 pub use io::Wire;
 use io::{Io, Unsent};
+use said::Unhandled;
 
 /// Stanzas of one client that may be on their way to its session; then it is not read until some were handled.
 const WINDOW: u64 = 64;
@@ -66,6 +69,7 @@ pub struct Socket {
     allowance: usize,
     said: u64,
     handled: u64,
+    unhandled: Unhandled,
     trace: u64,
     /// A timer runs that asks the client for an acknowledgement.
     asking: bool,
@@ -112,6 +116,7 @@ impl Socket {
             allowance: 0,
             said: 0,
             handled: 0,
+            unhandled: Unhandled::default(),
             trace: simulation::random(),
             asking: false,
             heard: false,
@@ -242,7 +247,7 @@ impl Socket {
         self.sid = None;
         if let (true, Some(account)) = (std::mem::take(&mut self.attached), self.stream.account()) {
             let gone = SessionInput::Closed { socket: self.id, resumable };
-            self.world.call::<Session>(&account.clone(), Call::Input(gone, None));
+            self.world.call::<Session>(&account.clone(), Call::Input(gone, Via::default()));
         }
     }
 
@@ -253,6 +258,7 @@ impl Socket {
 
     fn open_session(&mut self, sid: u64, jid: &FullJid, how: &'static str, ctx: &mut Context<Self>) {
         self.sid = Some(sid);
+        self.unhandled.answered();
         ctx.cancel_future(self.log_in_timer);
         let (stream, peer) = (self.stream.id(), self.peer);
         tracing::debug!(jid = %self.world.shown(jid), sid, socket = self.id.number, %stream, %peer, "{how}");
@@ -260,9 +266,12 @@ impl Socket {
 
     /// Writes a numbered stanza, and asks for acknowledgements now and then.
     fn write_counted(&mut self, number: u32, stanza: &Stanza, ctx: &mut Context<Self>) {
-        if !self.stream.write_counted(number, stanza, self.unsent.buffer()) {
-            let why = "a stanza was lost; please resume";
-            return self.end(StreamError::because(StreamCondition::ResourceConstraint, why), ctx);
+        match self.stream.write_counted(number, stanza, self.unsent.buffer()) {
+            Wrote::Now => self.unhandled.asked_again = false,
+            Wrote::Before => return,
+            // What is missing comes, and then this again.
+            Wrote::NotYet if self.unhandled.asked_again => return,
+            Wrote::NotYet => return self.reattach(),
         }
         if self.stream.has_unasked() && !std::mem::replace(&mut self.asking, true) {
             ctx.run_later(ASK_AFTER, |socket, ctx| {
@@ -287,7 +296,13 @@ impl Socket {
                 stanza.write(self.unsent.buffer());
                 self.check_unsent(ctx);
             }
-            ToSocket::Handled(handled) => self.handled = self.handled.max(handled),
+            ToSocket::Handled(handled) => {
+                self.handled = self.handled.max(handled);
+                self.unhandled.handled(handled);
+            }
+            ToSocket::Repeat => self.say_again(ctx),
+            // Said again by the next owner.
+            ToSocket::Bound { .. } | ToSocket::Resumed(_) if self.sid.is_some() => {}
             ToSocket::Bound { sid, jid } => {
                 self.open_session(sid, &jid, "bound", ctx);
                 self.feed(Input::Bound(jid), ctx);
@@ -385,11 +400,7 @@ impl Handler<Letter<SocketCall>> for Socket {
     fn handle(&mut self, letter: Letter<SocketCall>, ctx: &mut Context<Self>) {
         match letter.body {
             SocketCall::Owner(message) => self.told(message, ctx),
-            SocketCall::SlotsLost(slots) if self.is_lost(&slots) => {
-                // Its new owner may have a copy: a managed session waits there for its client.
-                let why = "the node that held this session is gone; please come back";
-                self.end(StreamError::because(StreamCondition::SystemShutdown, why), ctx);
-            }
+            SocketCall::SlotsLost(slots) if self.is_lost(&slots) => self.owner_lost(ctx),
             SocketCall::SlotsLost(_) => {}
             SocketCall::End(error) => self.end(error, ctx),
         }

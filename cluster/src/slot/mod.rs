@@ -44,7 +44,7 @@ impl fmt::Display for Slot {
 }
 
 /// XXH3 with a fixed seed, whose output is frozen.
-pub(crate) fn hash64(bytes: &[u8]) -> u64 {
+pub fn hash64(bytes: &[u8]) -> u64 {
     xxh3_64_with_seed(bytes, SEED)
 }
 

@@ -23,7 +23,7 @@ impl Session {
                 }
             }
             Change::Managed(..)
-            | Change::Counted(_)
+            | Change::Counted(..)
             | Change::Sent(..)
             | Change::Acked(..)
             | Change::Read(_)
@@ -73,9 +73,7 @@ impl Session {
             Change::Managed(sid, managed) => {
                 self.change(*sid, |resource| resource.managed = Some(Box::new(managed.clone())));
             }
-            Change::Counted(sid) => self.manage(*sid, |managed| {
-                managed.heard = managed.heard.wrapping_add(1);
-            }),
+            Change::Counted(sid, number) => self.manage(*sid, |managed| managed.heard = *number),
             Change::Sent(sid, queued) => {
                 self.shares = self.shares.max(queued.share);
                 self.manage(*sid, |managed| managed.push(queued.clone()));

@@ -29,6 +29,7 @@ use crate::store::{Key, Page, Query, Reply, StoreError, collection};
 pub use managed::{Managed, Word};
 pub use offline::Offline;
 pub use resources::Resource;
+pub(crate) use resume::is_ahead;
 pub use roster::{Item, Roster};
 use under_way::UnderWay;
 
@@ -96,6 +97,22 @@ pub enum Input {
         /// The client has handled our stanzas up to this number.
         h: u32,
     },
+    /// All that the client of a managed session has led to, up to the stanza of that number, is safe.
+    Handled {
+        /// Which session.
+        sid: u64,
+        /// The number of the stanza.
+        number: u32,
+    },
+    /// The node that held this account is gone and its socket is not: the socket goes on here.
+    Reattach {
+        /// Which session.
+        sid: u64,
+        /// Where it is.
+        socket: SocketId,
+        /// The number of the last stanza that it wrote, if its stream is managed.
+        wrote: Option<u32>,
+    },
     /// A socket is gone.
     Closed {
         /// Which one.
@@ -138,8 +155,8 @@ pub enum Change {
     Unbound(u64),
     /// A client's stream is managed from now on.
     Managed(u64, Managed),
-    /// One more stanza of a managed client was handled.
-    Counted(u64),
+    /// The stanzas of a managed client were handled up to this number.
+    Counted(u64, u32),
     /// One more was sent to it.
     Sent(u64, managed::Queued),
     /// It has handled them up to this number.
@@ -222,6 +239,8 @@ impl Machine for Session {
             Input::Client { sid, stanza } => self.client(sid, stanza, env, out),
             Input::Word { sid, socket, word } => self.word(sid, socket, word, env, out),
             Input::Resume { socket, id, h } => self.resume(socket, &id, h, env, out),
+            Input::Handled { sid, number } => self.counted_up_to(sid, number, out),
+            Input::Reattach { sid, socket, wrote } => self.reattach(sid, socket, wrote, out),
             Input::Closed { socket, resumable } => self.closed(socket, resumable, env, out),
             Input::Stanza(stanza) => self.receive(stanza, env, out),
             Input::NodeLost(node) => self.node_lost(node, env, out),

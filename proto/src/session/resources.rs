@@ -84,6 +84,10 @@ impl Session {
         env: &Env<'_>,
         out: &mut Out<Self>,
     ) {
+        // It asked before, and the answer was lost with a node.
+        if let Some(resource) = self.resources.iter().find(|resource| resource.socket == socket) {
+            return out.socket(socket, ToSocket::Bound { sid: resource.sid, jid: resource.jid.clone() });
+        }
         let is_new = |name: &str| self.resource_named(name).is_none();
         if self.resources.len() >= env.options.limits.resources_max && wish.as_deref().is_none_or(is_new) {
             self.make_room(env, out);

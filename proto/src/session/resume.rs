@@ -1,9 +1,10 @@
 //! Stream management (XEP-0198): what managed clients say, how they lose their connection, and how they come back.
 
-use super::managed::{self, Detached, Ended, Managed, Word};
+use super::managed::{self, Detached, Ended, Managed, Queued, Word};
+use super::under_way::Came;
 use super::{Change, Session};
 use crate::machine::{Env, Machine, Out, Resumption, SocketId, Timestamp, ToSocket};
-use crate::stanza::{Condition, Facts, Kind, Stanza};
+use crate::stanza::{Facts, Kind, Stanza};
 use crate::stream::error::{StreamCondition, StreamError};
 
 impl Session {
@@ -19,9 +20,8 @@ impl Session {
         let Some(resource) = self.resource(sid).filter(|resource| resource.socket == socket) else { return };
         match (&resource.managed, word) {
             (None, Word::Enable { resume, max }) => self.enable(sid, socket, resume, max, env, out),
-            (Some(_), Word::Enable { .. }) => {
-                out.socket(socket, ToSocket::NotEnabled(Condition::UnexpectedRequest));
-            }
+            // Its stream lets it ask once: the answer was lost with a node.
+            (Some(managed), Word::Enable { .. }) => out.socket(socket, enabled(sid, managed)),
             (Some(managed), word) if managed.is_attached() => self.managed_word(sid, word, env, out),
             // Late words of a connection that is given up: the client says them again when it resumes.
             (Some(_) | None, _) => {}
@@ -31,12 +31,12 @@ impl Session {
     fn managed_word(&mut self, sid: u64, word: Word, env: &Env<'_>, out: &mut Out<Self>) {
         match word {
             Word::Stanza(number, stanza) => {
-                if self.is_next(sid, number, env, out) {
+                if self.is_next(sid, number, out) {
                     self.client(sid, stanza, env, out);
                 }
             }
             Word::Answered(number, answer) => {
-                if let (true, Some(answer)) = (self.is_next(sid, number, env, out), answer) {
+                if let (true, Some(answer)) = (self.is_next(sid, number, out), answer) {
                     self.deliver(sid, answer, env, out);
                 }
             }
@@ -47,27 +47,104 @@ impl Session {
                 else {
                     return;
                 };
-                if is_ahead(number, heard) {
-                    return self.interrupt(sid, env, out);
-                }
                 out.socket(socket, ToSocket::Ack(heard));
+                if is_ahead(number, self.came(sid, heard).last) {
+                    self.ask_again(sid, out);
+                }
             }
             Word::Enable { .. } => {}
         }
     }
 
-    /// Counts a stanza. One that was counted before is not handled again, and after a gap nothing is: the client must
-    /// not be told that it was.
-    fn is_next(&mut self, sid: u64, number: u32, env: &Env<'_>, out: &mut Out<Self>) -> bool {
+    /// Whether a stanza is the next. One that came before is not handled again, and after a gap nothing is: its socket
+    /// must say again what is missing. It is counted when it is handled and all that it led to is safe.
+    fn is_next(&mut self, sid: u64, number: u32, out: &mut Out<Self>) -> bool {
         let Some((_, managed)) = self.managed(sid) else { return false };
-        let next = managed.heard.wrapping_add(1);
+        let next = self.came(sid, managed.heard).last.wrapping_add(1);
         if number == next {
             // Before it is handled: if that panics, it is not tried again and again.
-            self.commit(Change::Counted(sid), out);
+            self.note_came(Came { sid, last: number, asked: false });
         } else if is_ahead(number, next) {
-            self.interrupt(sid, env, out);
+            self.ask_again(sid, out);
         }
         number == next
+    }
+
+    /// Asks the socket of a client, once, to say again what is missing.
+    fn ask_again(&mut self, sid: u64, out: &mut Out<Self>) {
+        let Some((socket, managed)) = self.managed(sid) else { return };
+        let came = self.came(sid, managed.heard);
+        if !came.asked {
+            out.socket(socket, ToSocket::Repeat);
+            self.note_came(Came { asked: true, ..came });
+        }
+    }
+
+    fn note_came(&mut self, came: Came) {
+        let all = &mut self.under_way.came;
+        all.retain(|known| known.sid != came.sid);
+        all.push(came);
+    }
+
+    /// What came, if so many were counted.
+    fn came(&self, sid: u64, heard: u32) -> Came {
+        let came = self.under_way.came.iter().find(|came| came.sid == sid).copied();
+        came.filter(|came| !is_ahead(heard, came.last)).unwrap_or(Came { sid, last: heard, asked: false })
+    }
+
+    /// All that a client said up to that stanza is safe.
+    pub(super) fn counted_up_to(&mut self, sid: u64, number: u32, out: &mut Out<Self>) {
+        let heard = self.managed(sid).map(|(_, managed)| managed.heard);
+        let Some(came) = heard.map(|heard| self.came(sid, heard)) else {
+            return self.under_way.came.retain(|known| known.sid != sid);
+        };
+        // A late word of a connection that is given up did not come.
+        if heard.is_some_and(|heard| is_ahead(number, heard)) && !is_ahead(number, came.last) {
+            self.commit(Change::Counted(sid, number), out);
+        }
+        if came.last == number && !came.asked {
+            self.under_way.came.retain(|known| known.sid != sid);
+        }
+    }
+
+    /// A socket outlived the node that held this account: it goes on here, and gets what it did not write yet.
+    pub(super) fn reattach(&mut self, sid: u64, socket: SocketId, wrote: Option<u32>, out: &mut Out<Self>) {
+        let resource = self.resource(sid).filter(|resource| resource.socket == socket);
+        let managed = resource.map(|resource| resource.managed.as_deref());
+        match (managed, wrote) {
+            (Some(Some(managed)), Some(wrote)) if managed.is_attached() && managed.handled(wrote).is_ok() => {
+                let first = managed.acked();
+                self.say_again(sid, socket, first, wrote, |queued| queued.stanza.clone(), out);
+            }
+            (Some(None), None) => {}
+            // It asked to be managed, and its answer is under way.
+            (Some(Some(managed)), None) if managed.is_attached() => {}
+            _ => {
+                let why = "the node that held this session is gone; please come back";
+                let why = StreamError::because(StreamCondition::SystemShutdown, why);
+                out.socket(socket, ToSocket::Interrupt(why));
+            }
+        }
+    }
+
+    /// The client's queue, from its first number on, without what was written up to `wrote`.
+    fn say_again(
+        &self,
+        sid: u64,
+        socket: SocketId,
+        first: u32,
+        wrote: u32,
+        stanza: impl Fn(&Queued) -> Stanza,
+        out: &mut Out<Self>,
+    ) {
+        let Some((_, managed)) = self.managed(sid) else { return };
+        let mut number = first;
+        for queued in &managed.queue {
+            number = number.wrapping_add(1);
+            if is_ahead(number, wrote) {
+                out.socket(socket, ToSocket::Counted(number, stanza(queued)));
+            }
+        }
     }
 
     fn enable(
@@ -83,9 +160,9 @@ impl Session {
         // Who has no account has another address next time.
         let seconds_max = if resume && !self.anonymous { max.unwrap_or(limit).min(limit) } else { 0 };
         let managed = Managed { nonce: env.random, seconds_max, ..Managed::default() };
-        let id = managed.is_resumable().then(|| managed::id(sid, managed.nonce));
+        let answer = enabled(sid, &managed);
         self.commit(Change::Managed(sid, managed), out);
-        out.socket(socket, ToSocket::Enabled { id, max: seconds_max });
+        out.socket(socket, answer);
     }
 
     fn acked(&mut self, sid: u64, h: u32, env: &Env<'_>, out: &mut Out<Self>) {
@@ -131,20 +208,13 @@ impl Session {
     fn replay(&mut self, sid: u64, env: &Env<'_>, out: &mut Out<Self>) {
         let Some(resource) = self.resource(sid) else { return };
         let (socket, Some(managed)) = (resource.socket, &resource.managed) else { return };
-        let mut number = managed.acked();
-        let resumption = Resumption {
-            sid,
-            jid: resource.jid.clone(),
-            heard: managed.heard,
-            sent: number,
-            bytes: managed.bytes,
-        };
+        let sent = managed.acked();
+        let resumption =
+            Resumption { sid, jid: resource.jid.clone(), heard: managed.heard, sent, bytes: managed.bytes };
         out.socket(socket, ToSocket::Resumed(Box::new(resumption)));
-        for queued in &managed.queue {
-            number = number.wrapping_add(1);
-            let stanza = stamped(queued.stanza.clone(), self.address.domain().as_str(), queued.at);
-            out.socket(socket, ToSocket::Counted(number, stanza));
-        }
+        let domain = self.address.domain().as_str();
+        let late = |queued: &Queued| stamped(queued.stanza.clone(), domain, queued.at);
+        self.say_again(sid, socket, sent, sent, late, out);
         tracing::debug!(sid, h = managed.heard, again = managed.queue.len(), now = env.now.0, "resumed");
     }
 
@@ -175,15 +245,6 @@ impl Session {
         }
         let until = Timestamp(env.now.0 + u64::from(managed.seconds_max) * 1_000);
         self.commit(Change::Detached(sid, Detached { until, sent: managed.sent }), out);
-    }
-
-    /// Something was lost between a client and its session: it has to resume, and then says it again.
-    fn interrupt(&mut self, sid: u64, env: &Env<'_>, out: &mut Out<Self>) {
-        let Some((socket, _)) = self.managed(sid) else { return };
-        let why =
-            StreamError::because(StreamCondition::ResourceConstraint, "a stanza was lost; please resume");
-        out.socket(socket, ToSocket::Interrupt(why));
-        self.lost(sid, env, out);
     }
 
     /// The time of a client is over, or too much waits for it.
@@ -241,8 +302,14 @@ impl Session {
     }
 }
 
+/// How a managed stream may be resumed.
+fn enabled(sid: u64, managed: &Managed) -> ToSocket {
+    let id = managed.is_resumable().then(|| managed::id(sid, managed.nonce));
+    ToSocket::Enabled { id, max: managed.seconds_max }
+}
+
 /// Whether a number is more than another; numbers go round at 2^32.
-fn is_ahead(number: u32, of: u32) -> bool {
+pub(crate) fn is_ahead(number: u32, of: u32) -> bool {
     number != of && number.wrapping_sub(of) <= u32::MAX / 2
 }
 

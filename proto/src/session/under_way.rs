@@ -10,12 +10,24 @@ use crate::stanza::Stanza;
 pub(super) struct UnderWay {
     /// Questions that the world has not answered yet.
     pub(super) questions: usize,
+    /// What came of managed clients and is not counted yet.
+    pub(super) came: Vec<Came>,
     /// Kept messages are being read, to be handed over.
     pub(super) handing_over: bool,
     /// The message that is being given to several clients.
     pub(super) share: Option<Share>,
     /// Sessions for which too much waits; they end with this step.
     pub(super) overflowing: Vec<u64>,
+}
+
+/// What a managed client said: it is counted when all that it led to is safe.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Came {
+    pub(super) sid: u64,
+    /// The number of the last stanza.
+    pub(super) last: u32,
+    /// Something after it is missing, and its socket was asked to say it again.
+    pub(super) asked: bool,
 }
 
 /// What goes on when the world has answered: [`crate::machine::Then`] or [`crate::machine::Derived`].

@@ -8,13 +8,24 @@ use super::steps::{write, write_element};
 use super::{Effect, Input, State, Stream, StreamCondition, StreamError, Who};
 use crate::machine::Resumption;
 use crate::ns;
-use crate::session::Word;
+use crate::session::{Word, is_ahead};
 use crate::stanza::{Condition, Stanza};
 use crate::xml::{Build, el};
 
 /// The client is asked for an acknowledgement after so many stanzas.
 const ASK_EVERY: u32 = 16;
 const ASK: &[u8] = b"<r xmlns='urn:xmpp:sm:3'/>";
+
+/// What became of a numbered stanza.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrote {
+    /// It was written.
+    Now,
+    /// It was written before.
+    Before,
+    /// Something before it is missing.
+    NotYet,
+}
 
 /// The numbers of a managed stream, modulo 2^32.
 #[derive(Debug, Default)]
@@ -151,13 +162,12 @@ impl Stream {
         true
     }
 
-    /// Writes a numbered stanza of the session, and asks for an acknowledgement now and then. `false` if it does not
-    /// follow the last one: something was lost, and the client must resume.
-    pub fn write_counted(&mut self, number: u32, stanza: &Stanza, bytes: &mut Vec<u8>) -> bool {
-        let Some(numbers) = self.numbers.as_mut().filter(|numbers| number == numbers.wrote.wrapping_add(1))
-        else {
-            return false;
-        };
+    /// Writes a numbered stanza of the session if it follows the last one, and asks for an acknowledgement now and then.
+    pub fn write_counted(&mut self, number: u32, stanza: &Stanza, bytes: &mut Vec<u8>) -> Wrote {
+        let Some(numbers) = self.numbers.as_mut() else { return Wrote::NotYet };
+        if number != numbers.wrote.wrapping_add(1) {
+            return if is_ahead(number, numbers.wrote) { Wrote::NotYet } else { Wrote::Before };
+        }
         stanza.write(bytes);
         numbers.wrote = number;
         numbers.unasked += 1;
@@ -165,7 +175,12 @@ impl Stream {
             numbers.unasked = 0;
             bytes.extend_from_slice(ASK);
         }
-        true
+        Wrote::Now
+    }
+
+    /// The number of the last stanza that was written, if the stream is managed.
+    pub fn wrote(&self) -> Option<u32> {
+        self.numbers.as_ref().map(|numbers| numbers.wrote)
     }
 
     /// Whether stanzas were written for which no acknowledgement was asked yet; see [`super::Timeout::Ack`].

@@ -17,6 +17,7 @@ mod tests;
 use jid::{BareJid, FullJid};
 
 pub use error::{StreamCondition, StreamError};
+pub use management::Wrote;
 
 use crate::machine::{Env, Resumption};
 use crate::sasl::{Credentials, Derivation, Derived, Exchange, Hash};

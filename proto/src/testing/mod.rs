@@ -93,6 +93,12 @@ pub fn stanza(xml: &str) -> Stanza {
     Stanza::from_element(stream.children().next().expect("an element")).expect("the test's stanza is valid")
 }
 
+fn counted(input: &session::Input) -> Option<session::Input> {
+    let session::Input::Word { sid, word, .. } = input else { return None };
+    let (session::Word::Stanza(number, _) | session::Word::Answered(number, _)) = word else { return None };
+    Some(session::Input::Handled { sid: *sid, number: *number })
+}
+
 impl Default for World {
     fn default() -> Self {
         Self::new(options())
@@ -297,7 +303,12 @@ impl World {
     fn step(&mut self, event: Event) {
         match event {
             Event::Session(address, input) => {
-                self.session_step(address, |machine, env, out| machine.handle(input, env, out));
+                let counted = counted(&input);
+                self.session_step(address.clone(), |machine, env, out| {
+                    machine.handle(input, env, out);
+                    // Here everything is safe at once.
+                    counted.into_iter().for_each(|counted| machine.handle(counted, env, out));
+                });
             }
             Event::SessionAlarm(address) => {
                 self.session_step(address, |machine, env, out| machine.ring(env, out));

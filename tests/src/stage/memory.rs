@@ -11,7 +11,7 @@ use muster_proto::options::{Domain, Limits, Options};
 use muster_proto::sasl::Credentials;
 use muster_proto::stanza::Condition;
 use muster_proto::store::{Key, Query, Reply, StoreError, collection};
-use muster_proto::stream::{Channel, Effect, Input, Stream};
+use muster_proto::stream::{Channel, Effect, Input, Stream, Wrote};
 use muster_proto::testing::{self, World};
 use muster_proto::{BareJid, features};
 
@@ -205,7 +205,11 @@ impl Machines {
             ToSocket::Stanza(stanza) => stanza.write(&mut self.lines[number].unread),
             ToSocket::Counted(count, stanza) => {
                 let Line { stream, unread, .. } = &mut self.lines[number];
-                assert!(stream.write_counted(count, &stanza, unread), "nothing is lost in memory");
+                assert_eq!(
+                    stream.write_counted(count, &stanza, unread),
+                    Wrote::Now,
+                    "nothing is lost in memory"
+                );
             }
             ToSocket::Enabled { id, max } => self.feed(number, Input::Enabled { id, max }),
             ToSocket::NotEnabled(condition) => self.feed(number, Input::NotEnabled(condition)),
@@ -217,7 +221,7 @@ impl Machines {
             ToSocket::Ack(h) => self.feed(number, Input::Ack(h)),
             // Seen where they are asked for, and below.
             ToSocket::Bound { .. } | ToSocket::Refused(_) | ToSocket::Handled(_) => {}
-            ToSocket::End(_) | ToSocket::Interrupt(_) => {}
+            ToSocket::End(_) | ToSocket::Interrupt(_) | ToSocket::Repeat => {}
         }
     }
 

@@ -114,7 +114,9 @@ pub(super) fn up(up: &Up) -> Result<(), Failure> {
 /// Writes what `up` would start with.
 fn prepare(up: &Up, plan: &Plan) -> Result<(), Failure> {
     if up.store == Store::Redis {
-        return Err(refused("--prepare knows no address of a store but that of its own file: leave --store out"));
+        return Err(refused(
+            "--prepare knows no address of a store but that of its own file: leave --store out",
+        ));
     }
     folder::lay_out(plan)?;
     for node in &plan.nodes {

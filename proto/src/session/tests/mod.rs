@@ -7,6 +7,7 @@ mod offline;
 mod presence;
 mod removal;
 mod roster;
+mod safe;
 mod subscriptions;
 
 use crate::stanza::{Condition, Kind, Stanza};

@@ -4,6 +4,7 @@ use super::*;
 use crate::machine::Resumption;
 use crate::session::Word;
 use crate::stanza::Condition;
+use crate::stream::Wrote;
 use crate::testing::stanza;
 
 fn failed(attributes: &str, condition: &str) -> String {
@@ -146,7 +147,7 @@ fn a_client_resumes_instead_of_binding() {
     assert!(matches!(word(&mut scene), Word::Stanza(8, _)));
     assert!(scene.stream.is_bound() && scene.stream.is_managed());
     let mut bytes = vec![];
-    assert!(scene.stream.write_counted(4, &stanza("<presence/>"), &mut bytes));
+    assert_eq!(scene.stream.write_counted(4, &stanza("<presence/>"), &mut bytes), Wrote::Now);
     assert_eq!(bytes, b"<presence/>");
 }
 
@@ -172,7 +173,7 @@ fn a_client_is_asked_every_sixteen_stanzas_and_after_a_while() {
     let asks = "<r xmlns='urn:xmpp:sm:3'/>";
     for number in 1..=33 {
         let mut bytes = vec![];
-        assert!(scene.stream.write_counted(number, &message, &mut bytes));
+        assert_eq!(scene.stream.write_counted(number, &message, &mut bytes), Wrote::Now);
         let text = String::from_utf8(bytes).unwrap();
         assert_eq!(text.ends_with(asks), number % 16 == 0, "{number}: {text}");
     }
@@ -181,8 +182,10 @@ fn a_client_is_asked_every_sixteen_stanzas_and_after_a_while() {
     assert_eq!(scene.hears(), asks);
     scene.answers(Input::Timeout(Timeout::Ack));
     assert!(scene.effects.is_empty() && !scene.stream.has_unasked());
-    assert!(!scene.stream.write_counted(35, &message, &mut vec![]), "number 34 was lost");
-    assert!(!Scene::bound().stream.write_counted(1, &message, &mut vec![]));
+    let mut wrote = |number| scene.stream.write_counted(number, &message, &mut vec![]);
+    assert_eq!(wrote(35), Wrote::NotYet, "number 34 was lost");
+    assert_eq!(wrote(33), Wrote::Before);
+    assert_eq!(Scene::bound().stream.write_counted(1, &message, &mut vec![]), Wrote::NotYet);
 }
 
 #[test]

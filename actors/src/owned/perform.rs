@@ -1,0 +1,145 @@
+//! What an owner's machine wants of the world, done once its changes are committed.
+
+use std::time::Duration;
+
+use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
+use muster_proto::machine::{Effect, Then};
+use muster_proto::store::{Reply, StoreError, Write};
+
+use super::{Call, Held, LEASE_AGAIN, Owned, Owner};
+use crate::keys;
+use crate::ledger::{Item, Post};
+use crate::receipt::{Label, Receipt, Via};
+use crate::storage::{Batch, Fence};
+
+/// A write that a former owner began is tried again after this while the store is away.
+const WRITE_AGAIN: Duration = Duration::from_secs(1);
+/// The kind of labels for what a step led to.
+const POST: u64 = u64::MAX;
+
+impl<M: Owned> Owner<M> {
+    /// Performs the effects whose changes are committed, in order. Without a lease they wait for it.
+    pub(super) fn release(&mut self, ctx: &mut Context<Self>) {
+        if !self.held.is_empty() && self.world.is_fenced() {
+            return self.release_later(ctx);
+        }
+        while let Some(held) = self.held.pop_front_if(|held| self.copying.is_committed(held.lsn)) {
+            let Held { effects, via, post, .. } = held;
+            // What changes led to is in both copies: from here on this owner answers for it.
+            let own = post.map(|number| self.posted(number));
+            for (index, effect) in effects.into_iter().enumerate() {
+                let on = own.as_ref().unwrap_or(&via).then(self.name, index);
+                self.perform(effect, on, &via, ctx);
+            }
+            own.into_iter().for_each(|own| own.receipt.settle());
+            via.receipt.settle();
+        }
+    }
+
+    fn release_later(&mut self, ctx: &mut Context<Self>) {
+        if !self.fenced {
+            self.fenced = true;
+            ctx.run_later(LEASE_AGAIN, |owner, ctx| {
+                owner.fenced = false;
+                owner.release(ctx);
+                owner.settle(ctx);
+            });
+        }
+    }
+
+    fn posted(&self, number: u32) -> Via {
+        let mail = self.mail.clone();
+        let receipt = Receipt::new(move || drop(mail.send(Call::Done(number), usize::MAX)));
+        Via::new(receipt, Some(Label::new(self.name, POST, number)))
+    }
+
+    /// `on` is what goes on with the effect, `via` what led to it.
+    fn perform(&mut self, effect: Effect<M>, on: Via, via: &Via, ctx: &mut Context<Self>) {
+        match effect {
+            Effect::Route(stanza) => return self.world.route(stanza, on),
+            Effect::Fanout { stanza, to } => return self.world.fanout(stanza, to, on),
+            Effect::Order(account, order) => return self.world.order(&account, order, on),
+            Effect::Socket(socket, message) => self.world.tell(socket, message),
+            Effect::Ask(query, then) => {
+                let answer = self.world.storage.query(query);
+                self.expect(answer, then, Receipt::default(), via.answered(), ctx);
+            }
+            Effect::Store(writes, then) => {
+                let written = self.write(writes);
+                let written = async move { written.await.map(|()| Reply::Done) };
+                return self.expect(written, then, on.receipt, via.answered(), ctx);
+            }
+            Effect::Derive(password, then) => {
+                self.asked += 1;
+                let via = via.answered();
+                let derived = keys::apart(move || keys::derive(&password));
+                ctx.spawn(derived.into_actor(self).map(move |credentials, owner, ctx| {
+                    owner.asked -= 1;
+                    match credentials {
+                        Ok(Ok(credentials)) => {
+                            owner.step(ctx, via, |machine, env, out| then(machine, credentials, env, out));
+                        }
+                        // Machines check passwords before they ask.
+                        Ok(Err(error)) => tracing::error!(%error, "a password could not be turned into keys"),
+                        Err(error) => tracing::error!(%error, "a derivation did not end"),
+                    }
+                    owner.settle(ctx);
+                }));
+            }
+        }
+        on.receipt.settle();
+    }
+
+    fn write(&self, writes: Vec<Write>) -> impl Future<Output = Result<(), StoreError>> + use<M> {
+        let fence = Some(Fence { slot: self.slot, epoch: self.world.epoch() });
+        self.world.storage.write(Batch { fence, writes })
+    }
+
+    fn expect<F>(&mut self, answer: F, then: Then<M>, done: Receipt, via: Via, ctx: &mut Context<Self>)
+    where
+        F: Future<Output = Result<Reply, StoreError>> + 'static,
+    {
+        self.asked += 1;
+        ctx.spawn(answer.into_actor(self).map(move |reply, owner, ctx| {
+            owner.asked -= 1;
+            if reply == Err(StoreError::Stale) {
+                tracing::warn!(slot = owner.slot, jid = %owner.world.shown(&owner.address), "another node owns this slot now");
+            }
+            owner.step(ctx, via, |machine, env, out| then(machine, reply, env, out));
+            done.settle();
+            owner.settle(ctx);
+        }));
+    }
+
+    /// Does again what a former owner did not see safe.
+    pub(super) fn resume(&mut self, ctx: &mut Context<Self>) {
+        let posts: Vec<Post> = self.ledger.posts().cloned().collect();
+        for Post { number, items } in posts {
+            let via = self.posted(number);
+            for (index, item) in items.into_iter().enumerate() {
+                let on = via.then(self.name, index);
+                match item {
+                    Item::Route(stanza) => self.world.route(stanza, on),
+                    Item::Fanout(stanza, to) => self.world.fanout(stanza, to, on),
+                    Item::Order(account, order) => self.world.order(&account, order, on),
+                    Item::Store(writes) => self.write_again(writes, on.receipt, ctx),
+                }
+            }
+            via.receipt.settle();
+        }
+    }
+
+    fn write_again(&mut self, writes: Vec<Write>, done: Receipt, ctx: &mut Context<Self>) {
+        let written = self.write(writes.clone());
+        ctx.spawn(written.into_actor(self).map(move |written, owner, ctx| match written {
+            Err(StoreError::Away(_)) => {
+                ctx.run_later(WRITE_AGAIN, move |owner, ctx| owner.write_again(writes, done, ctx));
+            }
+            Err(error) => {
+                tracing::error!(slot = owner.slot, %error, "what a node that is gone was writing could not be written");
+                done.settle();
+            }
+            Ok(()) => done.settle(),
+        }));
+    }
+}

@@ -1,0 +1,165 @@
+//! What clients say to an owner: in order, and told to be handled when all that it led to is safe.
+
+use std::time::Duration;
+
+use actix::{AsyncContext, Context};
+use muster_proto::machine::{SocketId, ToSocket};
+
+use super::{Call, Owned, Owner, Spoken};
+use crate::intake::{Done, Next};
+use crate::receipt::{Label, Receipt, Via};
+use crate::world::now;
+
+/// How long a client that asks what was handled waits for what it said before; then it hears what is safe so far, and
+/// the rest when it is.
+const ASK_WAIT_MAX: Duration = Duration::from_millis(250);
+
+/// A client that is silent is told after this that all it said was handled: until then its socket keeps it.
+const TELL_WAIT: Duration = Duration::from_secs(2);
+
+impl<M: Owned> Owner<M> {
+    /// Takes an input: once, and in its place.
+    pub(super) fn hear(&mut self, input: M::Input, via: Via, ctx: &mut Context<Self>) {
+        match (M::spoken(&input), via.said) {
+            (Spoken::Says { sid, number, counts }, Some(said)) => {
+                self.hear_said(input, sid, number, counts, said, ctx);
+            }
+            (Spoken::Asks { sid }, Some(said)) => {
+                let index = self.intake.wait(sid, said, input);
+                self.pump(sid, ctx);
+                if self.intake.is_waiting(sid, index) {
+                    ctx.run_later(ASK_WAIT_MAX, move |owner, ctx| {
+                        if let Some(input) = owner.intake.hurry(sid, index, M::again) {
+                            owner.feed(input, Via::default(), ctx);
+                            owner.settle(ctx);
+                        }
+                    });
+                }
+            }
+            (Spoken::Resumes, _) if !self.intake.is_clear() => {
+                self.resuming.push((input, via));
+                ctx.run_later(ASK_WAIT_MAX, |owner, ctx| {
+                    owner.hear_resuming(ctx);
+                    owner.settle(ctx);
+                });
+            }
+            _ => {
+                if via.label.is_some_and(|label| self.ledger.see(label, now())) {
+                    metrics::counter!("muster_deliveries_known_total").increment(1);
+                    return via.receipt.settle();
+                }
+                self.tell_all_safe(ctx);
+                self.feed(input, via, ctx);
+            }
+        }
+    }
+
+    fn hear_said(
+        &mut self,
+        input: M::Input,
+        sid: u64,
+        number: Option<u32>,
+        counts: bool,
+        said: (SocketId, u64),
+        ctx: &mut Context<Self>,
+    ) {
+        let is_alone = self.world.is_alone();
+        if is_alone && number.is_none() {
+            self.feed(input, Via::default(), ctx);
+            let done = Done { sid, number, said };
+            if done.is_due() {
+                self.world.tell(said.0, ToSocket::Handled(said.1));
+            }
+            return;
+        }
+        let index = self.intake.open(sid, said, number);
+        let mut via = Via::new(self.receipt(sid, index), None);
+        if !is_alone && counts {
+            let (kind, number) = match number {
+                Some(number) => (sid << 1 | 1, number),
+                None => (sid << 1, u32::try_from(said.1 & u64::from(u32::MAX)).unwrap_or_default()),
+            };
+            via.label = Some(Label::new(self.name, kind, number));
+        }
+        // A request is answered again: its answer may have been lost.
+        let is_request = M::stanza(&input).is_some_and(|stanza| stanza.is_request());
+        let is_known = via.label.is_some_and(|label| match number {
+            // The machine itself knows what has come; this knows what it did under a former owner.
+            Some(_) => self.ledger.knows(label),
+            None => self.ledger.see(label, now()),
+        });
+        match if is_known && !is_request { M::known(input) } else { Some(input) } {
+            Some(input) => self.feed(input, via, ctx),
+            None => via.receipt.settle(),
+        }
+    }
+
+    /// All that a client's word led to is safe.
+    pub(super) fn safe(&mut self, sid: u64, index: u64, ctx: &mut Context<Self>) {
+        self.intake.safe(sid, index);
+        self.pump(sid, ctx);
+        if self.intake.is_clear() {
+            self.hear_resuming(ctx);
+            if self.intake.has_untold() && !std::mem::replace(&mut self.telling, true) {
+                ctx.run_later(TELL_WAIT, |owner, ctx| {
+                    owner.telling = false;
+                    owner.tell_all(true, ctx);
+                    owner.settle(ctx);
+                });
+            }
+        }
+    }
+
+    /// Says what can be said of one session's client, and handles what waited for it.
+    fn pump(&mut self, sid: u64, ctx: &mut Context<Self>) {
+        while let Some(next) = self.intake.next(sid) {
+            match next {
+                Next::Tell(done) => self.tell_safe(done, done.is_due(), ctx),
+                Next::Handle(index, input) => {
+                    let via = Via::new(self.receipt(sid, index), None);
+                    self.feed(input, via, ctx);
+                }
+            }
+        }
+    }
+
+    fn hear_resuming(&mut self, ctx: &mut Context<Self>) {
+        for (input, via) in std::mem::take(&mut self.resuming) {
+            self.tell_all_safe(ctx);
+            self.feed(input, via, ctx);
+        }
+    }
+
+    /// Says of all clients what can be said: before something else happens to them.
+    pub(super) fn tell_all_safe(&mut self, ctx: &mut Context<Self>) {
+        if self.intake.has_untold() {
+            self.tell_all(false, ctx);
+        }
+    }
+
+    fn tell_all(&mut self, sockets_too: bool, ctx: &mut Context<Self>) {
+        for done in self.intake.tell_all() {
+            self.tell_safe(done, sockets_too, ctx);
+        }
+    }
+
+    fn tell_safe(&mut self, done: Done, socket_too: bool, ctx: &mut Context<Self>) {
+        let counted = done.number.and_then(|number| M::handled(done.sid, number));
+        let (socket, said) = done.said;
+        if counted.is_none() && !socket_too {
+            return;
+        }
+        self.step(ctx, Via::default(), |machine, env, out| {
+            counted.into_iter().for_each(|counted| machine.handle(counted, env, out));
+            if socket_too {
+                out.socket(socket, ToSocket::Handled(said));
+            }
+        });
+    }
+
+    /// Open until all that a client's word led to is safe.
+    fn receipt(&self, sid: u64, index: u64) -> Receipt {
+        let mail = self.mail.clone();
+        Receipt::new(move || drop(mail.send(Call::Safe(sid, index), usize::MAX)))
+    }
+}

@@ -1,0 +1,171 @@
+//! Who answers for what: a receipt is open until all that an input led to is safe, and whoever waits for that is told.
+//!
+//! Responsibility passes with a commit. A step that changes nothing hands its receipt on to what it leads to; one that
+//! changes its machine has its changes, and what they lead to, in two copies, and settles it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use jid::Jid;
+use muster_cluster::hash64;
+use muster_proto::machine::SocketId;
+use serde::{Deserialize, Serialize};
+
+/// Names what an input led to, alike each time it is handled: who gets it twice drops it the second time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Label {
+    /// Where it comes from, hashed.
+    pub source: u64,
+    /// Its number there; it rises, and goes round.
+    pub number: u32,
+}
+
+impl Label {
+    /// One of the things that an actor says of itself, or that its client says.
+    pub fn new(name: u64, kind: u64, number: u32) -> Self {
+        Self { source: mix(name, kind), number }
+    }
+
+    /// The so-manieth thing that it led to at this actor.
+    pub fn then(self, name: u64, index: u32) -> Self {
+        Self { source: mix(self.source ^ name, u64::from(index)), number: self.number }
+    }
+}
+
+fn mix(one: u64, other: u64) -> u64 {
+    let mut both = [0; 16];
+    both[..8].copy_from_slice(&one.to_be_bytes());
+    both[8..].copy_from_slice(&other.to_be_bytes());
+    hash64(&both)
+}
+
+/// What comes with an input.
+#[derive(Clone, Debug, Default)]
+pub struct Via {
+    /// Open until all that the input leads to is safe.
+    pub receipt: Receipt,
+    /// What it is called, if it may come twice.
+    pub label: Option<Label>,
+    /// It is what this socket's client said, with its number there.
+    pub said: Option<(SocketId, u64)>,
+    /// How often the world answered a question on its way.
+    pub turn: u32,
+}
+
+impl Via {
+    /// Of what a client said.
+    pub fn said(socket: SocketId, number: u64) -> Self {
+        Self { said: Some((socket, number)), ..Self::default() }
+    }
+
+    /// Of something that may come twice, or may be waited for.
+    pub fn new(receipt: Receipt, label: Option<Label>) -> Self {
+        Self { receipt, label, ..Self::default() }
+    }
+
+    /// Of the so-manieth thing that it leads to at this actor.
+    pub fn then(&self, name: u64, index: usize) -> Self {
+        let index = u32::try_from(index).unwrap_or(u32::MAX).wrapping_add(self.turn << 16);
+        Self::new(self.receipt.clone(), self.label.map(|label| label.then(name, index)))
+    }
+
+    /// Of the copy for one of many receivers.
+    pub fn copy_for(&self, receiver: &Jid) -> Self {
+        let name = |label: Label| label.then(hash64(receiver.as_str().as_bytes()), 0);
+        Self::new(self.receipt.clone(), self.label.map(name))
+    }
+
+    /// Of the answer to a question that the input led to.
+    pub fn answered(&self) -> Self {
+        Self { turn: self.turn + 1, said: None, ..self.clone() }
+    }
+}
+
+/// Open until it is settled. When one is dropped unsettled, nobody is ever told: whoever waits says it again when the
+/// owner is another one.
+#[derive(Debug, Default)]
+pub struct Receipt(Option<Arc<Open>>);
+
+struct Open {
+    lost: AtomicBool,
+    then: Option<Box<dyn FnOnce() + Send + Sync>>,
+}
+
+impl std::fmt::Debug for Open {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Open").field("lost", &self.lost).finish_non_exhaustive()
+    }
+}
+
+impl Receipt {
+    /// One that tells when it, and all that were cloned from it, are settled.
+    pub fn new(then: impl FnOnce() + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(Open { lost: AtomicBool::new(false), then: Some(Box::new(then)) })))
+    }
+
+    /// All that it stands for is safe.
+    pub fn settle(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Clone for Receipt {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl Drop for Receipt {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|open| open.lost.store(true, Ordering::Release));
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if !*self.lost.get_mut()
+            && let Some(then) = self.then.take()
+        {
+            then();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    #[test]
+    fn a_receipt_is_settled_when_all_that_were_cloned_from_it_are() {
+        let told = Arc::new(AtomicUsize::new(0));
+        let receipt = |told: &Arc<AtomicUsize>| {
+            let told = told.clone();
+            Receipt::new(move || {
+                told.fetch_add(1, Ordering::Relaxed);
+            })
+        };
+        let (one, other) = (receipt(&told), receipt(&told));
+        let copies = (one.clone(), other.clone());
+        one.settle();
+        other.settle();
+        assert_eq!(told.load(Ordering::Relaxed), 0);
+        copies.0.settle();
+        assert_eq!(told.load(Ordering::Relaxed), 1);
+        drop(copies.1);
+        assert_eq!(told.load(Ordering::Relaxed), 1, "what was dropped is not safe");
+        Receipt::default().settle();
+    }
+
+    #[test]
+    fn what_an_input_leads_to_is_called_alike_each_time() {
+        let label = Label::new(7, 1, 9);
+        assert_eq!(label.then(3, 0), label.then(3, 0));
+        assert_ne!(label.then(3, 0), label.then(3, 1));
+        assert_ne!(label.then(3, 0), label.then(4, 0));
+        assert_eq!(label.then(3, 0).number, 9);
+        let via = Via::new(Receipt::default(), Some(label));
+        assert_ne!(via.then(3, 0).label, via.answered().then(3, 0).label);
+    }
+}

@@ -1,0 +1,118 @@
+//! What a connection said to its session and does not know to be handled: said again when the owner is another one.
+
+use std::collections::VecDeque;
+
+use actix::Context;
+use jid::BareJid;
+use muster_proto::session::{Input, Session, Word};
+use muster_proto::stanza::Stanza;
+use muster_proto::stream::{StreamCondition, StreamError};
+
+use super::Socket;
+use crate::owned::Call;
+use crate::receipt::Via;
+
+/// Room for so many is kept.
+const KEPT_FEW: usize = 4;
+
+/// What a session is told of its client.
+#[derive(Clone)]
+pub(super) enum Said {
+    Client(Stanza),
+    Word(Word),
+}
+
+/// How a connection comes to its session.
+#[derive(Clone)]
+pub(super) enum Ask {
+    Bind { resource: Option<String>, anonymous: bool },
+    Resume { id: String, h: u32 },
+}
+
+/// What was said and is not handled.
+#[derive(Default)]
+pub(super) struct Unhandled {
+    words: VecDeque<(u64, Said)>,
+    /// How it comes to its session, until that has answered.
+    ask: Option<Box<Ask>>,
+    /// A gap in what the session says was seen, and the rest asked for.
+    pub(super) asked_again: bool,
+}
+
+impl Unhandled {
+    /// The session has handled what was said up to that number.
+    pub(super) fn handled(&mut self, number: u64) {
+        while self.words.pop_front_if(|(said, _)| *said <= number).is_some() {}
+        if self.words.is_empty() {
+            self.words.shrink_to(KEPT_FEW);
+        }
+    }
+
+    /// The session has answered.
+    pub(super) fn answered(&mut self) {
+        self.ask = None;
+    }
+}
+
+impl Socket {
+    /// Asks for a session.
+    pub(super) fn ask(&mut self, account: BareJid, ask: Ask) {
+        self.attached = true;
+        self.unhandled.ask = (!self.world.is_alone()).then(|| Box::new(ask.clone()));
+        let input = match ask {
+            Ask::Bind { resource, anonymous } => Input::Bind { socket: self.id, resource, anonymous },
+            Ask::Resume { id, h } => Input::Resume { socket: self.id, id, h },
+        };
+        self.world.call::<Session>(&account, Call::Input(input, Via::default()));
+    }
+
+    /// Tells the session, which answers when it has handled so much.
+    pub(super) fn say(&mut self, said: Said) {
+        let (Some(sid), Some(account)) = (self.sid, self.stream.account().cloned()) else { return };
+        self.said += 1;
+        if !self.world.is_alone() {
+            self.unhandled.words.push_back((self.said, said.clone()));
+        }
+        self.tell(&account, sid, self.said, said);
+    }
+
+    fn tell(&self, account: &BareJid, sid: u64, number: u64, said: Said) {
+        let input = match said {
+            Said::Client(stanza) => Input::Client { sid, stanza },
+            Said::Word(word) => Input::Word { sid, socket: self.id, word },
+        };
+        self.world.call::<Session>(account, Call::Input(input, Via::said(self.id, number)));
+    }
+
+    /// The session misses something: all that is not handled is said again.
+    pub(super) fn say_again(&mut self, ctx: &mut Context<Self>) {
+        let (Some(sid), Some(account)) = (self.sid, self.stream.account().cloned()) else { return };
+        let missing = self.said - self.handled;
+        if u64::try_from(self.unhandled.words.len()).ok() != Some(missing) {
+            let why = "a stanza was lost; please resume";
+            return self.end(StreamError::because(StreamCondition::ResourceConstraint, why), ctx);
+        }
+        for (number, said) in self.unhandled.words.clone() {
+            self.tell(&account, sid, number, said);
+        }
+    }
+
+    /// The owner of its session is another one, or something that the session said is missing.
+    pub(super) fn reattach(&mut self) {
+        let (Some(sid), Some(account)) = (self.sid, self.stream.account().cloned()) else { return };
+        self.unhandled.asked_again = true;
+        let input = Input::Reattach { sid, socket: self.id, wrote: self.stream.wrote() };
+        self.world.call::<Session>(&account, Call::Input(input, Via::default()));
+    }
+
+    /// The node that held its session is gone: it goes on with the next owner, and the client notices nothing.
+    pub(super) fn owner_lost(&mut self, ctx: &mut Context<Self>) {
+        if self.sid.is_some() {
+            self.reattach();
+            return self.say_again(ctx);
+        }
+        if let (Some(ask), Some(account)) = (self.unhandled.ask.take(), self.stream.account().cloned()) {
+            self.ask(account, *ask);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Managed clients whose node outlives the owner of their account, and stanzas that are counted late.
+
+use jid::BareJid;
+
+use super::*;
+use crate::feature::Features;
+use crate::machine::{Effect, Env, Machine, Out, SocketId, Timestamp, ToSocket};
+use crate::session::{Input, Session, Word};
+use crate::testing::options;
+
+const MESSAGE: &str = "<message to='romeo@montague.lit' type='chat'><body/></message>";
+
+/// One step of a machine that stands alone.
+fn step(session: &mut Session, input: Input) -> Out<Session> {
+    let (options, features, mut out) = (options(), Features::new(vec![]), Out::default());
+    let env = Env { now: Timestamp(1), random: 1, options: &options, features: &features };
+    session.handle(input, &env, &mut out);
+    out
+}
+
+#[test]
+fn a_stanza_is_counted_when_all_that_it_led_to_is_safe() {
+    let mut session = Session::new(BareJid::new("juliet@capulet.lit").unwrap(), vec![]);
+    let socket = SocketId { node: 1, number: 1 };
+    step(&mut session, Input::Bind { socket, resource: None, anonymous: true });
+    let sid = session.resources[0].sid;
+    let word = |word| Input::Word { sid, socket, word };
+    step(&mut session, word(Word::Enable { resume: false, max: None }));
+    let said = || word(Word::Stanza(1, crate::testing::stanza(MESSAGE)));
+    let out = step(&mut session, said());
+    assert!(out.changes.is_empty() && matches!(&out.effects[..], [Effect::Route(_)]));
+    assert!(step(&mut session, said()).effects.is_empty(), "it has come before");
+    let heard = |session: &Session| session.resources[0].managed.as_ref().unwrap().heard;
+    assert_eq!(heard(&session), 0);
+    step(&mut session, Input::Handled { sid, number: 2 });
+    assert_eq!(heard(&session), 0, "nobody said that");
+    step(&mut session, Input::Handled { sid, number: 1 });
+    assert_eq!(heard(&session), 1);
+}
+
+#[test]
+fn a_socket_that_outlives_its_owner_gets_what_it_did_not_write() {
+    let mut world = World::default();
+    let (romeo, juliet) = lovers(&mut world);
+    world.enables(juliet, true, None);
+    for _ in 1..=3 {
+        world.says(romeo, &MESSAGE.replace("romeo@montague.lit", JULIET));
+    }
+    world.acks(juliet, 1);
+    let told = world.takes(juliet);
+    let mut session = world.session("juliet@capulet.lit").unwrap().clone();
+    let (sid, socket) = (session.resources[0].sid, session.resources[0].socket);
+    let mut reattach = |socket, wrote| -> Vec<ToSocket> {
+        let effects = step(&mut session, Input::Reattach { sid, socket, wrote }).effects.into_iter();
+        effects.map(|effect| if let Effect::Socket(_, told) = effect { told } else { panic!() }).collect()
+    };
+    assert_eq!(reattach(socket, Some(2)), told[told.len() - 1..], "as it was written the first time");
+    let other = reattach(SocketId { node: 9, ..socket }, Some(2));
+    assert!(matches!(&other[..], [ToSocket::Interrupt(_)]), "a connection that was replaced");
+}
