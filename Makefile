@@ -115,6 +115,14 @@ chaos: build needs-redis ## Break a cluster on purpose for MINUTES (5), FAULT=mi
 	@exec $(TARGET)/release/muster-chaos run --muster $(MUSTER) --out var/chaos --minutes $(MINUTES) --nodes $(NODES) \
 	  --store $(STORE) --fault $(FAULT) --load $(LOAD) $(if $(SEED),--seed $(SEED))
 
+N    ?= 1020000
+RATE ?= 16000
+
+.PHONY: bench-million
+bench-million: build ## Hold N=1020000 sessions in one domain, messages flowing for MINUTES=5, then kill a node
+	cargo build --release --locked -p muster-chaos
+	@$(TARGET)/release/muster-bench million --muster $(MUSTER) --sessions $(N) --minutes $(MINUTES) --rate $(RATE)
+
 .PHONY: audit
 audit: ## Look for advisories, licences and bans (fetches the list of advisories)
 	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: cargo install --locked cargo-deny" >&2; exit 1; }

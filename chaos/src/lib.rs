@@ -11,6 +11,8 @@ mod interrupt;
 mod invariants;
 pub mod load;
 pub mod measure;
+pub mod million;
+mod nodes;
 pub mod picture;
 mod play;
 mod site;

@@ -1,6 +1,7 @@
 //! One node: its configuration, its listeners, its metrics and its command line.
 
 pub mod admin;
+mod authpassword;
 pub mod cli;
 pub mod config;
 mod drain;

@@ -9,6 +9,8 @@ use muster_proto::features::account;
 use muster_proto::sasl::{Credentials, ITERATIONS};
 use muster_proto::store::{Key, Query, Reply, StoreError, Write, collection};
 
+use crate::authpassword;
+
 /// Accounts derived and written at once by an import.
 const CHUNK: usize = 512;
 
@@ -71,7 +73,8 @@ impl Users {
         if self.exists(&jid).await? {
             return Err(UserError::Exists(jid));
         }
-        self.put(vec![Made { jid: jid.clone(), password: password.to_owned(), fresh: true }]).await?;
+        self.put(vec![Made { jid: jid.clone(), secret: Secret::Password(password.to_owned()), fresh: true }])
+            .await?;
         Ok(jid)
     }
 
@@ -81,7 +84,12 @@ impl Users {
     /// It does not exist, or the password cannot be used.
     pub async fn set_password(&self, jid: &str, password: &str) -> Result<BareJid, UserError> {
         let jid = self.existing(jid).await?;
-        self.put(vec![Made { jid: jid.clone(), password: password.to_owned(), fresh: false }]).await?;
+        self.put(vec![Made {
+            jid: jid.clone(),
+            secret: Secret::Password(password.to_owned()),
+            fresh: false,
+        }])
+        .await?;
         Ok(jid)
     }
 
@@ -109,7 +117,7 @@ impl Users {
         Ok(jid)
     }
 
-    /// Adds many; those that exist get the password of the list. Returns how many.
+    /// Adds many; those that exist get the password of the list, which may be SCRAM keys (RFC 5803). Returns how many.
     ///
     /// # Errors
     /// One of them cannot be used; those before it may have been added.
@@ -117,7 +125,9 @@ impl Users {
         let known: HashSet<String> = self.list().await?.into_iter().collect();
         let parsed = accounts.into_iter().map(|(jid, password)| {
             let jid = self.account(&jid)?;
-            Ok(Made { fresh: !known.contains(jid.as_str()), jid, password })
+            let secret =
+                authpassword::read(&password).map_or_else(|| Secret::Password(password), Secret::Keys);
+            Ok(Made { fresh: !known.contains(jid.as_str()), jid, secret })
         });
         let mut parsed = parsed.collect::<Result<Vec<_>, UserError>>()?;
         let count = parsed.len();
@@ -177,19 +187,28 @@ fn accounts_of(domain: &str) -> Key {
 /// An account to be written.
 struct Made {
     jid: BareJid,
-    password: String,
+    secret: Secret,
     /// It does not exist yet.
     fresh: bool,
+}
+
+/// What an account is opened with.
+enum Secret {
+    Password(String),
+    Keys(Credentials),
 }
 
 impl Made {
     fn writes(&self) -> Result<Vec<Write>, UserError> {
         let refused = |error: String| UserError::Password(self.jid.clone(), error);
-        if self.password.len() > account::PASSWORD_BYTES_MAX {
-            return Err(refused(format!("it is longer than {} bytes", account::PASSWORD_BYTES_MAX)));
-        }
-        let credentials = Credentials::derive(&self.password, rand::random(), ITERATIONS)
-            .map_err(|error| refused(error.to_string()))?;
+        let credentials = match &self.secret {
+            Secret::Password(password) if password.len() > account::PASSWORD_BYTES_MAX => {
+                return Err(refused(format!("it is longer than {} bytes", account::PASSWORD_BYTES_MAX)));
+            }
+            Secret::Password(password) => Credentials::derive(password, rand::random(), ITERATIONS)
+                .map_err(|error| refused(error.to_string()))?,
+            Secret::Keys(credentials) => credentials.clone(),
+        };
         Ok(match self.fresh {
             true => account::creation(&self.jid, &credentials),
             false => vec![account::password(&self.jid, &credentials)],

@@ -5,14 +5,18 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
-use muster_chaos::client::{Accounts, Engine, Load, Manners, Mechanism, Purpose, Security, Spread};
-use muster_chaos::load::{Chat, Groups, Idle, Pace, Register, Report, Rooms, Scene, Storm};
+use muster_chaos::client::{
+    Accounts, Distance, Engine, Load, Manners, Mechanism, Purpose, Security, Spread, Targets, scram_keys,
+};
+use muster_chaos::load::{Chat, Failover, Groups, Idle, Pace, Register, Report, Rooms, Scene, Storm};
 use muster_chaos::measure::{Cores, Processes};
-use muster_chaos::{compare, floor};
+use muster_chaos::{compare, floor, million};
 
 /// More than this on one machine is refused.
 const CLIENTS_MAX: usize = 1_100_000;
 const SECONDS_MAX: f64 = 3_600.0;
+/// What Muster derives with.
+const SCRAM_ROUNDS: u32 = 10_000;
 
 /// Measures XMPP servers on this machine: CPU time per unit of work, memory per session, latency, loss.
 #[derive(Parser)]
@@ -68,6 +72,20 @@ enum Command {
         #[arg(long, default_value_t = 50)]
         members: usize,
     },
+    /// Hold sessions that write to each other, kill a node, and see how they come back
+    Failover {
+        #[command(flatten)]
+        crowd: Crowd,
+        /// Messages in a second of all clients together
+        #[arg(long, default_value_t = 1000.0)]
+        rate: f64,
+        /// Bytes of a message
+        #[arg(long, default_value_t = 260)]
+        bytes: usize,
+        /// The process that is killed with SIGKILL after the warm-up
+        #[arg(long)]
+        victim: Option<u32>,
+    },
     /// Make accounts over the wire (XEP-0077)
     Register(Crowd),
     /// Write a file of accounts for `muster user import`
@@ -77,6 +95,9 @@ enum Command {
         clients: usize,
         #[command(flatten)]
         who: Who,
+        /// Write the password itself, not keys that were derived once: importing them takes long
+        #[arg(long)]
+        passwords: bool,
         /// The file
         file: PathBuf,
     },
@@ -88,6 +109,11 @@ enum Command {
         #[arg(long)]
         core: Option<usize>,
     },
+    /// Hold a million sessions in one domain, have messages flow, kill a node
+    Million(million::Options),
+    /// One of the processes that hold sessions for `million`
+    #[command(hide = true)]
+    Part(million::Part),
     /// Start Muster, the floor and, if asked for, other servers, and measure them side by side
     Compare(compare::Options),
 }
@@ -100,6 +126,9 @@ struct Who {
     /// The password of all accounts
     #[arg(long, default_value = "bench-password")]
     password: String,
+    /// The number of the first account
+    #[arg(long, default_value_t = 0)]
+    first: usize,
 }
 
 #[derive(Args)]
@@ -128,7 +157,7 @@ struct Crowd {
     /// How the password is shown
     #[arg(long, value_enum, default_value_t = Mechanism::ScramSha1)]
     mechanism: Mechanism,
-    /// With stream management
+    /// With stream management and sessions that can be resumed
     #[arg(long)]
     managed: bool,
     /// After how many stanzas an acknowledgement is asked for
@@ -149,6 +178,9 @@ struct Crowd {
     /// Use many source addresses of 127.0.0.0/8
     #[arg(long)]
     spread: bool,
+    /// The two of a pair meet the same target instead of different ones
+    #[arg(long)]
+    together: bool,
     /// The core this runs on
     #[arg(long)]
     core: Option<usize>,
@@ -187,31 +219,56 @@ pub(super) fn run() -> anyhow::Result<()> {
             let mut load = Groups::new(crowd.scene()?, groups, members);
             crowd.measure(groups * members, Purpose::Session, &mut load, Groups::report)
         }
-        Command::Accounts { clients, who, file } => std::fs::write(&file, who.accounts().file(0..clients))
-            .with_context(|| format!("{} cannot be written", file.display())),
+        Command::Failover { crowd, rate, bytes, victim } => {
+            let failover = Failover { clients: crowd.clients, rate, bytes, victim };
+            let mut scene = crowd.scene()?;
+            (scene.manners.managed, scene.manners.resumes) = (true, true);
+            crowd.bind()?;
+            crowd.tell(&failover.run(&scene, &crowd.targets())?)
+        }
+        Command::Accounts { clients, who, passwords, file } => {
+            let secret =
+                if passwords { who.password.clone() } else { scram_keys(&who.password, SCRAM_ROUNDS)? };
+            who.accounts().write(&file, clients, &secret)
+        }
         Command::Floor { address, core } => {
             core.map_or(Ok(()), |core| Cores::one(core).bind())?;
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             tokio::task::LocalSet::new().block_on(&runtime, floor::serve(address))
         }
+        Command::Million(options) => million::run(&options),
+        Command::Part(part) => part.run(),
         Command::Compare(options) => compare::run(&options),
     }
 }
 
 impl Who {
     fn accounts(&self) -> Accounts {
-        Accounts { domain: self.domain.clone(), password: self.password.clone(), resource: "bench".into() }
+        Accounts {
+            domain: self.domain.clone(),
+            password: self.password.clone(),
+            resource: "bench".into(),
+            first: self.first,
+        }
     }
 }
 
 impl Crowd {
+    fn targets(&self) -> Targets {
+        Targets {
+            addresses: self.target.clone(),
+            spread: if self.spread { Spread::Many } else { Spread::One },
+            distance: if self.together { Distance::Together } else { Distance::Apart },
+        }
+    }
+
     fn manners(&self, purpose: Purpose) -> Manners {
         Manners {
             accounts: self.who.accounts(),
             security: self.security,
             mechanism: self.mechanism,
             managed: self.managed,
-            resumes: false,
+            resumes: self.managed,
             ask_every: self.ask_every.max(1),
             purpose,
         }
@@ -237,10 +294,19 @@ impl Crowd {
         load: &mut L,
         report: fn(&L) -> Report,
     ) -> anyhow::Result<()> {
-        self.core.map_or(Ok(()), |core| Cores::one(core).bind())?;
-        let spread = if self.spread { Spread::Many } else { Spread::One };
-        Engine::new(&self.target, self.manners(purpose), clients, spread)?.run(load)?;
-        let text = serde_json::to_string_pretty(&report(load))?;
+        self.bind()?;
+        let mut engine = Engine::new(&self.targets(), self.manners(purpose), clients)?;
+        engine.run(load)?;
+        engine.close();
+        self.tell(&report(load))
+    }
+
+    fn bind(&self) -> anyhow::Result<()> {
+        self.core.map_or(Ok(()), |core| Cores::one(core).bind())
+    }
+
+    fn tell(&self, report: &Report) -> anyhow::Result<()> {
+        let text = serde_json::to_string_pretty(report)?;
         if let Some(file) = &self.json {
             std::fs::write(file, &text).with_context(|| format!("{} cannot be written", file.display()))?;
         }

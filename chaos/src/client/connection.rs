@@ -1,6 +1,8 @@
 //! One client: its wire, what it has still to write, and how far its log-in is.
 
-use super::login::{Login, Next};
+use memchr::memmem::find;
+
+use super::login::{Login, Next, attribute};
 use super::wire::Wire;
 use super::{Entrance, Framer, Manners};
 
@@ -18,7 +20,7 @@ pub(super) struct Connection {
     pub(super) framer: Framer,
     pub(super) out: Vec<u8>,
     pub(super) stage: Stage,
-    pub(super) login: Option<Login>,
+    pub(super) login: Option<Box<Login>>,
     /// What follows when all that was read has been looked at.
     pub(super) next: Next,
     /// Stanzas taken, which is what an acknowledgement says (XEP-0198 §4).
@@ -26,6 +28,8 @@ pub(super) struct Connection {
     /// Stanzas sent since an acknowledgement was asked for.
     pub(super) unasked: u32,
     pub(super) dirty: bool,
+    /// It is to be told that it was lost.
+    pub(super) failed: bool,
     /// How it came in.
     pub(super) entrance: Entrance,
 }
@@ -42,6 +46,7 @@ impl Connection {
             taken: 0,
             unasked: 0,
             dirty: false,
+            failed: false,
             entrance: Entrance::default(),
         }
     }
@@ -79,16 +84,34 @@ impl Connection {
         }
     }
 
-    /// Writes what the wire takes.
-    pub(super) fn flush(&mut self) -> std::io::Result<()> {
+    /// Answers a ping (XEP-0199), by which servers look for clients that are silent; where streams are managed
+    /// they ask for acknowledgements. Returns whether it was one.
+    pub(super) fn answers(&mut self, stanza: &[u8], manners: &Manners) -> bool {
+        if manners.managed || stanza.get(1) != Some(&b'i') || find(stanza, b"urn:xmpp:ping").is_none() {
+            return false;
+        }
+        let Some(id) =
+            attribute(stanza, "id").filter(|_| attribute(stanza, "type").as_deref() == Some("get"))
+        else {
+            return false;
+        };
+        let to = attribute(stanza, "from").map_or_else(String::new, |from| format!(" to='{from}'"));
+        self.send(format!("<iq type='result' id='{id}'{to}/>").as_bytes(), manners);
+        true
+    }
+
+    /// Writes what the wire takes. `thrifty` gives the room back that this took.
+    pub(super) fn flush(&mut self, thrifty: bool) -> std::io::Result<()> {
         if self.out.is_empty() || self.stage == Stage::Connecting {
             return Ok(());
         }
         let written = self.wire.write(&self.out)?;
-        if written == self.out.len() {
-            self.out.clear();
-        } else {
+        if written < self.out.len() {
             self.out.drain(..written);
+        } else if thrifty {
+            self.out = Vec::new();
+        } else {
+            self.out.clear();
         }
         Ok(())
     }
@@ -97,6 +120,7 @@ impl Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::{Accounts, Mechanism, Purpose, Security};
 
     #[test]
     fn an_acknowledgement_counts_stanzas_and_nothing_else() {
@@ -106,5 +130,27 @@ mod tests {
         }
         assert!(!connection.counts(b"<r xmlns='urn:xmpp:sm:3'/>"));
         assert_eq!(connection.out, b"<a xmlns='urn:xmpp:sm:3' h='3'/>");
+    }
+
+    #[test]
+    fn a_ping_is_answered_and_nothing_else_is() {
+        let manners = Manners {
+            accounts: Accounts { domain: "d".into(), password: "p".into(), resource: "r".into(), first: 0 },
+            security: Security::Plain,
+            mechanism: Mechanism::Plain,
+            managed: false,
+            resumes: false,
+            ask_every: 1,
+            purpose: Purpose::Session,
+        };
+        let mut connection = Connection::off();
+        assert!(
+            !connection.answers(b"<iq type='get' id='1'><query xmlns='jabber:iq:version'/></iq>", &manners)
+        );
+        assert!(
+            connection
+                .answers(b"<iq type=\"get\" from='d' id='2'><ping xmlns='urn:xmpp:ping'/></iq>", &manners)
+        );
+        assert_eq!(connection.out, b"<iq type='result' id='2' to='d'/>");
     }
 }

@@ -1,7 +1,6 @@
 //! The poll loop, and the clients as a load sees them.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -13,22 +12,13 @@ use super::connection::{Connection, Stage};
 use super::login::{Login, Next};
 use super::sasl::Salted;
 use super::wire::{self, Got, Wire};
-use super::{ClientId, Entrance, Frame, Framer, Manners, Purpose, Security, Ticket};
+use super::{ClientId, Entrance, Frame, Framer, Manners, Purpose, Security, Targets, Ticket};
 use crate::interrupt;
 
-/// Connections from one source address before the next is used.
-const PER_ADDRESS_MAX: usize = 20_000;
 const READ_BYTES: usize = 256 * 1024;
 const EVENTS_MAX: usize = 1024;
-
-/// Whether clients come from many addresses in 127.0.0.0/8.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spread {
-    /// All from 127.0.0.1.
-    One,
-    /// The next address after each 20,000.
-    Many,
-}
+/// From so many clients on, none keeps the room that its last stanza took.
+const THRIFTY_MIN: usize = 5_000;
 
 /// What is done with clients.
 pub trait Load {
@@ -49,8 +39,7 @@ pub struct Clients {
     connections: Vec<Connection>,
     dirty: Vec<ClientId>,
     manners: Rc<Manners>,
-    targets: Vec<SocketAddr>,
-    spread: Spread,
+    targets: Targets,
     registry: Registry,
     tls: SslConnector,
     salted: Salted,
@@ -66,29 +55,18 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Makes room for `count` clients; client i has account i and the target i mod the number of targets.
+    /// Makes room for `count` clients; client i has account i.
     ///
     /// # Errors
     /// A target is not on this machine, or the system has no poll.
-    pub fn new(
-        targets: &[SocketAddr],
-        manners: Manners,
-        count: usize,
-        spread: Spread,
-    ) -> anyhow::Result<Self> {
-        if targets.is_empty() {
-            bail!("no target is given");
-        }
-        if let Some(far) = targets.iter().find(|target| !target.ip().is_loopback()) {
-            bail!("{far} is not on this machine: only loopback addresses are measured");
-        }
+    pub fn new(targets: &Targets, manners: Manners, count: usize) -> anyhow::Result<Self> {
+        targets.check()?;
         let poll = Poll::new()?;
         let clients = Clients {
             connections: (0..count).map(|_| Connection::off()).collect(),
             dirty: Vec::new(),
             manners: Rc::new(manners),
-            targets: targets.to_vec(),
-            spread,
+            targets: targets.clone(),
             registry: poll.registry().try_clone()?,
             tls: wire::connector()?,
             salted: Salted::default(),
@@ -129,8 +107,17 @@ impl Engine {
         Ok(())
     }
 
+    /// Ends all sessions: what is left open costs the server, and with it the next run.
+    pub fn close(&mut self) {
+        (0..self.clients.count()).for_each(|id| self.clients.close(id));
+    }
+
     fn report(&mut self, load: &mut impl Load) {
         while let Some((id, why)) = self.clients.failed.pop() {
+            // It may have been closed, or opened again, meanwhile.
+            if !std::mem::take(&mut self.clients.connections[id].failed) {
+                continue;
+            }
             self.clients.connections[id].gone();
             load.lost(id, &why, &mut self.clients);
         }
@@ -192,6 +179,11 @@ impl Clients {
         &self.connections[id].entrance
     }
 
+    /// How a client came in, for whom nobody else asks.
+    pub fn take_entrance(&mut self, id: ClientId) -> Entrance {
+        std::mem::take(&mut self.connections[id].entrance)
+    }
+
     /// Gives a connection up without a word, as a client whose network is gone.
     pub fn cut(&mut self, id: ClientId) {
         self.connections[id].gone();
@@ -208,20 +200,20 @@ impl Clients {
 
     /// Connects a client to its target and logs it in.
     pub fn open(&mut self, id: ClientId) {
-        self.open_at(id, id % self.targets.len(), None);
+        self.open_at(id, self.targets.index(id, 0), None);
+    }
+
+    /// The number of a client's target, `hop` further than its first.
+    #[must_use]
+    pub fn target(&self, id: ClientId, hop: usize) -> usize {
+        self.targets.index(id, hop)
     }
 
     /// Connects a client to a target, and logs it in or goes on with a session.
     pub fn open_at(&mut self, id: ClientId, target: usize, ticket: Option<Ticket>) {
-        let target = self.targets[target];
-        let from = match self.spread {
-            Spread::One => None,
-            Spread::Many => {
-                let index = u8::try_from(id / PER_ADDRESS_MAX % 250).unwrap_or_default();
-                Some(SocketAddr::from((Ipv4Addr::new(127, 1, 0, index + 1), 0)))
-            }
-        };
+        let target = self.targets.addresses[target];
         let account = self.manners.accounts.account(id);
+        let from = self.targets.source(account.number);
         let connected = wire::connect(target, from).and_then(|mut stream| {
             stream.set_nodelay(true)?;
             self.registry.register(&mut stream, Token(id), Interest::READABLE | Interest::WRITABLE)?;
@@ -234,20 +226,23 @@ impl Clients {
                 connection.stage = Stage::Connecting;
                 let secure = self.manners.security == Security::Direct;
                 connection.taken = ticket.as_ref().map_or(0, |ticket| ticket.h);
-                connection.login = Some(Login::new(account, secure, ticket));
+                connection.login = Some(Box::new(Login::new(account, secure, ticket)));
                 self.connections[id] = connection;
             }
             Err(error) => self.fail(id, &error.to_string()),
         }
     }
 
-    /// Ends a client: its stream is closed as far as the socket takes that at once.
+    /// Ends a client and its session: its stream is closed as far as the socket takes that at once.
     pub fn close(&mut self, id: ClientId) {
         let connection = &mut self.connections[id];
         if connection.stage == Stage::Ready && self.manners.purpose != Purpose::Bare {
+            if self.manners.managed {
+                connection.counts(b"<r/>");
+            }
             connection.out.extend_from_slice(b"</stream:stream>");
             // Whether it is still read is the server's matter.
-            let _ = connection.flush();
+            let _ = connection.flush(false);
         }
         *connection = Connection::off();
     }
@@ -269,9 +264,10 @@ impl Clients {
 
     fn flush(&mut self) {
         let mut dirty = std::mem::take(&mut self.dirty);
+        let thrifty = self.connections.len() >= THRIFTY_MIN;
         for id in dirty.drain(..) {
             self.connections[id].dirty = false;
-            if let Err(error) = self.connections[id].flush() {
+            if let Err(error) = self.connections[id].flush(thrifty) {
                 self.fail(id, &error.to_string());
             }
         }
@@ -282,7 +278,7 @@ impl Clients {
     }
 
     fn fail(&mut self, id: ClientId, why: &str) {
-        if self.failed.iter().all(|(failed, _)| *failed != id) {
+        if !std::mem::replace(&mut self.connections[id].failed, true) {
             self.failed.push((id, why.to_owned()));
         }
     }
@@ -365,8 +361,10 @@ impl Clients {
             }
             Frame::Stanza(stanza) => {
                 if connection.counts(stanza) {
-                    load.stanza(id, stanza, self);
-                    return;
+                    if !connection.answers(stanza, &self.manners) {
+                        return load.stanza(id, stanza, self);
+                    }
+                    return self.touch(id);
                 }
                 if !connection.out.is_empty() {
                     self.touch(id);

@@ -20,7 +20,7 @@ pub enum Mechanism {
 }
 
 impl Mechanism {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Plain => "PLAIN",
             Self::ScramSha1 => "SCRAM-SHA-1",
@@ -203,7 +203,7 @@ impl Login {
     }
 
     fn features(&mut self, offered: &[u8], manners: &Manners, out: &mut Vec<u8>) -> anyhow::Result<Next> {
-        let Account { number, name } = &self.account;
+        let name = &self.account.name;
         if manners.security == Security::Starttls && !self.secure {
             say(out, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
             self.step = Step::Proceed;
@@ -237,7 +237,7 @@ impl Login {
             let (first, step) = match mechanism {
                 Mechanism::Plain => (plain(name, &manners.accounts.password), Step::Success(None)),
                 Mechanism::ScramSha1 | Mechanism::ScramSha256 => {
-                    let scram = Box::new(Scram::new(mechanism, *number, name)?);
+                    let scram = Box::new(Scram::new(mechanism, name)?);
                     (scram.first(), Step::Challenge(scram))
                 }
             };
@@ -296,7 +296,7 @@ mod tests {
 
     fn manners() -> Manners {
         Manners {
-            accounts: Accounts { domain: "d".into(), password: "p".into(), resource: "r".into() },
+            accounts: Accounts { domain: "d".into(), password: "p".into(), resource: "r".into(), first: 0 },
             security: Security::Starttls,
             mechanism: Mechanism::Plain,
             managed: true,

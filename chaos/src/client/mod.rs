@@ -6,13 +6,16 @@ mod engine;
 mod framer;
 mod login;
 mod sasl;
+mod targets;
 mod wire;
 
 pub use account::{Account, Accounts};
-pub use engine::{Clients, Engine, Load, Spread};
+pub use engine::{Clients, Engine, Load};
 pub use framer::{Frame, Framer};
 pub(crate) use login::attribute;
 pub use login::{Entrance, Manners, Mechanism, Purpose, Ticket};
+pub use sasl::scram_keys;
+pub use targets::{Distance, Spread, Targets};
 pub use wire::Security;
 
 /// The number of a client: its place in the engine.

@@ -13,9 +13,9 @@ use openssl::sign::Signer;
 
 use super::Mechanism;
 
-/// Salted passwords by account, each with the salt and rounds it was made for.
+/// Salted passwords by hash, password, salt and rounds. Accounts that were made with one salt share one.
 #[derive(Default)]
-pub(super) struct Salted(HashMap<usize, (String, u32, Keys)>);
+pub(super) struct Salted(HashMap<(&'static str, String), Keys>);
 
 #[derive(Clone)]
 struct Keys {
@@ -26,8 +26,8 @@ struct Keys {
 
 /// One exchange of SCRAM.
 pub(super) struct Scram {
+    mechanism: Mechanism,
     digest: MessageDigest,
-    account: usize,
     first: String,
     nonce: String,
     signature: Vec<u8>,
@@ -39,7 +39,7 @@ pub(super) fn plain(user: &str, password: &str) -> String {
 }
 
 impl Scram {
-    pub(super) fn new(mechanism: Mechanism, account: usize, user: &str) -> anyhow::Result<Self> {
+    pub(super) fn new(mechanism: Mechanism, user: &str) -> anyhow::Result<Self> {
         let digest = match mechanism {
             Mechanism::Plain | Mechanism::ScramSha1 => MessageDigest::sha1(),
             Mechanism::ScramSha256 => MessageDigest::sha256(),
@@ -48,7 +48,7 @@ impl Scram {
         openssl::rand::rand_bytes(&mut nonce)?;
         let nonce = STANDARD.encode(nonce);
         let first = format!("n={user},r={nonce}");
-        Ok(Self { digest, account, first, nonce, signature: Vec::new() })
+        Ok(Self { mechanism, digest, first, nonce, signature: Vec::new() })
     }
 
     /// The first message, in base64.
@@ -72,7 +72,7 @@ impl Scram {
         if !nonce.starts_with(&self.nonce) {
             bail!("the challenge answers somebody else");
         }
-        let keys = salted.keys(self.account, self.digest, password, salt, rounds)?;
+        let keys = salted.keys(self, password, salt, rounds)?;
         let bare = format!("c=biws,r={nonce}");
         let auth = format!("{},{challenge},{bare}", self.first);
         let client_signature = hmac(self.digest, &keys.stored, auth.as_bytes())?;
@@ -91,31 +91,46 @@ impl Scram {
     }
 }
 
+impl Keys {
+    fn derive(digest: MessageDigest, password: &str, salt: &[u8], rounds: u32) -> anyhow::Result<Self> {
+        let mut salted = vec![0; digest.size()];
+        pbkdf2_hmac(password.as_bytes(), salt, rounds as usize, digest, &mut salted)?;
+        let client = hmac(digest, &salted, b"Client Key")?;
+        let stored = hash(digest, &client)?.to_vec();
+        let server = hmac(digest, &salted, b"Server Key")?;
+        Ok(Self { client, stored, server })
+    }
+}
+
 impl Salted {
-    fn keys(
-        &mut self,
-        account: usize,
-        digest: MessageDigest,
-        password: &str,
-        salt: &str,
-        rounds: u32,
-    ) -> anyhow::Result<Keys> {
-        if let Some((known, times, keys)) = self.0.get(&account)
-            && known == salt
-            && *times == rounds
-        {
+    fn keys(&mut self, scram: &Scram, password: &str, salt: &str, rounds: u32) -> anyhow::Result<Keys> {
+        let (digest, known_by) =
+            (scram.digest, (scram.mechanism.name(), format!("{salt} {rounds} {password}")));
+        if let Some(keys) = self.0.get(&known_by) {
             return Ok(keys.clone());
         }
-        let mut password_salted = vec![0; digest.size()];
-        let bytes = STANDARD.decode(salt)?;
-        pbkdf2_hmac(password.as_bytes(), &bytes, rounds as usize, digest, &mut password_salted)?;
-        let client = hmac(digest, &password_salted, b"Client Key")?;
-        let stored = hash(digest, &client)?.to_vec();
-        let server = hmac(digest, &password_salted, b"Server Key")?;
-        let keys = Keys { client, stored, server };
-        self.0.insert(account, (salt.to_owned(), rounds, keys.clone()));
+        let keys = Keys::derive(digest, password, &STANDARD.decode(salt)?, rounds)?;
+        self.0.insert(known_by, keys.clone());
         Ok(keys)
     }
+}
+
+/// The keys of a password as `muster user import` takes them (RFC 5803), the same for every account that is given them: a
+/// million accounts are made in the time that one derivation takes.
+///
+/// # Errors
+/// The system has no random bytes.
+pub fn scram_keys(password: &str, rounds: u32) -> anyhow::Result<String> {
+    let mut salt = [0; 16];
+    openssl::rand::rand_bytes(&mut salt)?;
+    let kinds = [("SCRAM-SHA-1", MessageDigest::sha1()), ("SCRAM-SHA-256", MessageDigest::sha256())];
+    let texts = kinds.map(|(name, digest)| {
+        let keys = Keys::derive(digest, password, &salt, rounds)?;
+        let [salt, stored, server] = [&salt[..], &keys.stored, &keys.server].map(|key| STANDARD.encode(key));
+        Ok(format!("{name}${rounds}:{salt}${stored}:{server}"))
+    });
+    let texts = texts.into_iter().collect::<anyhow::Result<Vec<String>>>()?;
+    Ok(texts.join(" "))
 }
 
 fn hmac(digest: MessageDigest, key: &[u8], bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
@@ -130,8 +145,8 @@ mod tests {
     #[test]
     fn the_example_of_rfc_5802_5_is_answered() {
         let mut scram = Scram {
+            mechanism: Mechanism::ScramSha1,
             digest: MessageDigest::sha1(),
-            account: 0,
             first: "n=user,r=fyko+d2lbbFgONRv9qkxdawL".into(),
             nonce: "fyko+d2lbbFgONRv9qkxdawL".into(),
             signature: Vec::new(),

@@ -1,6 +1,6 @@
 //! What is compared: each load with its size, and the figures that matter of it.
 
-use crate::client::{Engine, Manners, Mechanism, Purpose, Security, Spread};
+use crate::client::{Engine, Manners, Mechanism, Purpose, Security, Targets};
 use crate::load::{Chat, Groups, Idle, Pace, Report, Rooms, Scene, Storm};
 
 use super::server::{Kind, Server, Site, conference};
@@ -129,7 +129,7 @@ impl Case {
             security: self.security,
             mechanism: Mechanism::ScramSha1,
             managed: self.managed,
-            resumes: false,
+            resumes: self.managed,
             ask_every: ASK_EVERY,
             purpose,
         };
@@ -141,8 +141,8 @@ impl Case {
             concurrency: CONCURRENCY,
         };
         let mut engine =
-            Engine::new(server.targets(self.security), manners, self.accounts(idle), Spread::One)?;
-        Ok(match self.work {
+            Engine::new(&Targets::of(server.targets(self.security)), manners, self.accounts(idle))?;
+        let report = match self.work {
             Work::Chat { clients } => {
                 let mut load = Chat::new(scene, clients, Pace::Closed(1), MESSAGE_BYTES);
                 engine.run(&mut load)?;
@@ -173,6 +173,8 @@ impl Case {
                 engine.run(&mut load)?;
                 load.report()
             }
-        })
+        };
+        engine.close();
+        Ok(report)
     }
 }

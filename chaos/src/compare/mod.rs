@@ -97,8 +97,12 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     std::fs::create_dir_all(&options.out)?;
     // Says that the folder may be removed by the next run.
     std::fs::write(dir.join("muster-bench"), "")?;
-    let accounts =
-        Accounts { domain: DOMAIN.into(), password: "bench-password".into(), resource: "bench".into() };
+    let accounts = Accounts {
+        domain: DOMAIN.into(),
+        password: "bench-password".into(),
+        resource: "bench".into(),
+        first: 0,
+    };
     let muster = std::path::absolute(&options.muster)?;
     let site = Site { folder: dir, muster, accounts, accounts_count };
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::body::{Letter, Reader};
+use super::body::{Letter, Reader, Run};
 use super::gather::Gather;
 use super::window::Window;
 use super::{Report, Scene};
@@ -50,16 +50,16 @@ impl Chat {
     /// Has `count` clients, an even number, write messages of about `bytes` bytes.
     #[must_use]
     pub fn new(scene: Scene, count: usize, pace: Pace, bytes: usize) -> Self {
-        let count = count - count % 2;
+        let (count, run) = (count - count % 2, Run::new());
         let to = |id: usize| scene.manners.accounts.full(id ^ 1);
         Self {
-            letters: (0..count).map(|id| Letter::new(&to(id), "chat", bytes)).collect(),
+            letters: (0..count).map(|id| Letter::of(run, &to(id), "chat", bytes)).collect(),
             gather: Gather::new(count, scene.concurrency),
             scene,
             pace,
             sent: vec![0; count],
             orders: (0..count).map(|_| Order::default()).collect(),
-            reader: Reader::default(),
+            reader: Reader::new(run),
             window: None,
             next_at: Duration::ZERO,
             next_from: 0,

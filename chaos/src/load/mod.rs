@@ -2,8 +2,11 @@
 
 pub(crate) mod body;
 mod chat;
+mod failover;
 mod gather;
+mod hold;
 mod idle;
+mod kept;
 mod login;
 mod presence;
 mod register;
@@ -12,6 +15,8 @@ mod room;
 mod window;
 
 pub use chat::{Chat, Pace};
+pub use failover::Failover;
+pub use hold::{Hold, Phase, Status, Steer};
 pub use idle::Idle;
 pub use login::Storm;
 pub use presence::Groups;

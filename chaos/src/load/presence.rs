@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use memchr::memmem::{find, find_iter};
 
-use super::body::Reader;
+use super::body::{Reader, Run};
 use super::gather::Gather;
 use super::window::Window;
 use super::{Report, Scene};
@@ -31,6 +31,7 @@ pub struct Groups {
     /// How many contacts each has still to win; none is known before its roster is.
     wanted: Vec<Option<usize>>,
     orders: Vec<Order>,
+    run: Run,
     reader: Reader,
     asked: bool,
     befriend_by: Option<Duration>,
@@ -46,7 +47,7 @@ impl Groups {
     /// Has `groups` groups of `members` each, in each of which one after the other changes its presence.
     #[must_use]
     pub fn new(scene: Scene, groups: usize, members: usize) -> Self {
-        let count = groups * members;
+        let (count, run) = (groups * members, Run::new());
         Self {
             gather: Gather::new(count, scene.concurrency),
             scene,
@@ -54,7 +55,8 @@ impl Groups {
             groups: (0..groups).map(|_| Group::default()).collect(),
             wanted: vec![None; count],
             orders: (0..count).map(|_| Order::default()).collect(),
-            reader: Reader::of("<status>"),
+            run,
+            reader: Reader::of(run, "<status>"),
             asked: false,
             befriend_by: None,
             window: None,
@@ -122,8 +124,8 @@ impl Groups {
     fn say(&mut self, number: usize, clients: &mut Clients) {
         let group = &mut self.groups[number];
         let from = number * self.members + usize::try_from(group.sent).unwrap_or(0) % self.members;
-        let nanos = clients.now().as_nanos();
-        let stanza = format!("<presence><status>{nanos} {} on the way</status></presence>", group.sent);
+        let stamp = self.run.stamp(clients.now(), group.sent);
+        let stanza = format!("<presence><status>{stamp}on the way</status></presence>");
         // Nobody is a contact of themselves.
         self.orders[from].see(group.sent);
         group.sent += 1;

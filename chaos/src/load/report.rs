@@ -44,6 +44,18 @@ pub struct Report {
     /// From before a unit to after it, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency_ms: Option<Percentiles>,
+    /// From when a connection broke until its session was resumed, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resume_ms: Option<Percentiles>,
+    /// Connections that broke.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub broken: Option<u64>,
+    /// Sessions that were resumed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<u64>,
+    /// Sessions that could not be resumed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<u64>,
     /// What was lost, doubled or reordered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub faults: Option<Faults>,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use memchr::memmem::find;
 
-use super::body::{Letter, Reader};
+use super::body::{Letter, Reader, Run};
 use super::gather::Gather;
 use super::window::Window;
 use super::{Report, Scene};
@@ -62,10 +62,10 @@ impl Rooms {
         bytes: usize,
     ) -> Self {
         // Rooms of an earlier run may still be there.
-        let run = std::process::id();
+        let run = Run::new();
         let room = |number| {
-            let address = format!("bench-{run}-{number}@{conference}");
-            Room { letter: Letter::new(&address, "groupchat", bytes), address, sent: 0, came: 0 }
+            let address = format!("bench-{}-{number}@{conference}", run.name());
+            Room { letter: Letter::of(run, &address, "groupchat", bytes), address, sent: 0, came: 0 }
         };
         let count = rooms * occupants;
         Self {
@@ -77,7 +77,7 @@ impl Rooms {
             places: vec![Place::Outside; count],
             inside: 0,
             orders: (0..count).map(|_| Order::default()).collect(),
-            reader: Reader::default(),
+            reader: Reader::new(run),
             enter_by: None,
             window: None,
             sent: 0,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 const MICROS_MAX: u64 = 60_000_000;
 
@@ -11,7 +11,7 @@ const MICROS_MAX: u64 = 60_000_000;
 pub struct Latency(Histogram<u32>);
 
 /// Its usual points, in milliseconds.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Percentiles {
     /// Half were faster.
     pub p50: f64,
@@ -39,6 +39,20 @@ impl Latency {
     /// Adds one; what is slower than a minute counts as a minute.
     pub fn add(&mut self, time: Duration) {
         self.0.saturating_record(u64::try_from(time.as_micros()).unwrap_or(MICROS_MAX).max(1));
+    }
+
+    /// Adds what another has recorded.
+    pub fn add_recorded(&mut self, recorded: &[(u64, u64)]) {
+        for (micros, count) in recorded {
+            self.0.saturating_record_n(*micros, u32::try_from(*count).unwrap_or(u32::MAX));
+        }
+    }
+
+    /// What was recorded: microseconds, and how often.
+    #[must_use]
+    pub fn recorded(&self) -> Vec<(u64, u64)> {
+        let recorded = self.0.iter_recorded();
+        recorded.map(|step| (step.value_iterated_to(), step.count_at_value().into())).collect()
     }
 
     /// Its points.

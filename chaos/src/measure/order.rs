@@ -1,9 +1,9 @@
 //! Whether the messages of one sender came, once each and in order.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What went wrong.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Faults {
     /// Sent, and never seen.
     pub lost: u64,

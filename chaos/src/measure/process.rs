@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Ticks of /proc/PID/stat in a second: USER_HZ is 100 on every Linux.
 const TICKS: u64 = 100;
@@ -16,7 +16,7 @@ const TICKS: u64 = 100;
 pub struct Processes(Vec<u32>);
 
 /// What they hold, in KiB.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Memory {
     /// Resident.
     pub rss_kib: u64,

@@ -14,7 +14,7 @@ use newcomers::Newcomers;
 use readers::Readers;
 use serde::{Deserialize, Serialize};
 
-use crate::client::{Accounts, Engine, Manners, Mechanism, Purpose, Security, Spread};
+use crate::client::{Accounts, Engine, Manners, Mechanism, Purpose, Security, Targets};
 use crate::history::{Chronicle, Complaint, History};
 use crate::interrupt;
 use crate::play::{Play, Signals};
@@ -65,8 +65,12 @@ pub fn run(plan: &Plan, place: &Place) -> anyhow::Result<History> {
     if folder.exists() {
         std::fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
     }
-    let accounts =
-        Accounts { domain: DOMAIN.into(), password: "chaos-password".into(), resource: "here".into() };
+    let accounts = Accounts {
+        domain: DOMAIN.into(),
+        password: "chaos-password".into(),
+        resource: "here".into(),
+        first: 0,
+    };
     let (chronicle, signals) = (Chronicle::default(), Arc::new(Signals::default()));
     let mut play = Play::new(traffic_of(plan)?, plan.nodes, plan.seed, chronicle.clone(), signals.clone());
     let order = Order {
@@ -93,7 +97,7 @@ pub fn run(plan: &Plan, place: &Place) -> anyhow::Result<History> {
     };
     let watch = watch::Watch::begin(&site, chronicle.clone())?;
     let breaking = breaking::begin(site, plan.clone(), chronicle.clone(), signals.clone())?;
-    let mut engine = Engine::new(&targets, manners.clone(), count, Spread::One)?;
+    let mut engine = Engine::new(&Targets::of(&targets), manners.clone(), count)?;
     let played = engine.run(&mut play);
     signals.broken.store(played.is_err(), std::sync::atomic::Ordering::Relaxed);
     let broke = breaking.join().map_err(|_| anyhow::anyhow!("the thread of faults panicked"))?;
@@ -106,7 +110,7 @@ pub fn run(plan: &Plan, place: &Place) -> anyhow::Result<History> {
     drop(engine);
     eprintln!("{:8.2}  everything is restarted", chronicle.now().as_secs_f64());
     restart(&mut site, &chronicle)?;
-    let mut engine = Engine::new(&targets, manners, count, Spread::One)?;
+    let mut engine = Engine::new(&Targets::of(&targets), manners, count)?;
     let mut readers = Readers::new(&chronicle.write(), plan.nodes, absent);
     engine.run(&mut readers)?;
     readers.conclude(&mut chronicle.write());

@@ -45,7 +45,7 @@ pub(super) enum Command {
         #[command(flatten)]
         file: ConfigFile,
     },
-    /// Add many accounts, or give them other passwords: a line each, address, space, password
+    /// Add many accounts, or give them other passwords: a line each, address, space, password (or SCRAM keys, RFC 5803)
     Import {
         /// The file
         accounts: PathBuf,

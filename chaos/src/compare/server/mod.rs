@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 
 use super::DOMAIN;
-use crate::client::{Accounts, Engine, Manners, Mechanism, Purpose, Security, Spread};
+use crate::client::{Accounts, Engine, Manners, Mechanism, Purpose, Security, Targets};
 use crate::load::{Register, Scene};
 use crate::measure::Processes;
+use crate::nodes::Nodes;
 
 const READY_TIME_MAX: Duration = Duration::from_secs(60);
 const STOP_TIME_MAX: Duration = Duration::from_secs(20);
@@ -71,7 +72,8 @@ pub(super) struct Server {
 
 enum Stop {
     Child(Child),
-    Muster { program: PathBuf, folder: PathBuf },
+    /// Stopped when it is dropped.
+    Muster(Nodes),
 }
 
 impl Server {
@@ -116,13 +118,7 @@ impl Server {
     pub(super) fn stop(self) {
         match self.stop {
             Stop::Child(mut child) => end(&mut child),
-            Stop::Muster { program, folder } => {
-                let down =
-                    Command::new(program).arg("down").arg("--dir").arg(folder).stdout(Stdio::null()).status();
-                if let Err(error) = down {
-                    eprintln!("muster could not be stopped: {error}");
-                }
-            }
+            Stop::Muster(nodes) => drop(nodes),
         }
     }
 
@@ -155,7 +151,7 @@ impl Server {
         let scene =
             Scene { manners: manners.clone(), server, warm_up_seconds: 0.0, seconds: 0.0, concurrency: 8 };
         let mut register = Register::new(&scene, site.accounts_count);
-        Engine::new(&self.plain, manners, site.accounts_count, Spread::One)?.run(&mut register)?;
+        Engine::new(&Targets::of(&self.plain), manners, site.accounts_count)?.run(&mut register)?;
         let report = register.report();
         if report.failed > 0 {
             bail!("{} accounts could not be made: {}", report.failed, report.why.unwrap_or_default());
