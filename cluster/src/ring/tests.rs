@@ -172,3 +172,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_quick_way_picks_whom_the_walk_picks() {
+    let states = [State::Up, State::Joining, State::Down, State::Draining, State::Up];
+    for count in [1, 2, 3, 9, 54] {
+        let mut view = named(count, 7);
+        for (i, member) in view.members.iter_mut().enumerate() {
+            member.state = states[(i * i + count) % states.len()];
+        }
+        let draws = Draw::all(&view, Role::Sessions);
+        assert!(Draw::are_even(&draws));
+        for slot in Slot::all() {
+            assert_eq!(Owners::pick_even(&view, &draws, slot), Owners::pick(&view, &draws, slot), "{slot:?}");
+        }
+    }
+}
