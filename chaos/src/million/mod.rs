@@ -125,14 +125,12 @@ impl Play<'_> {
     fn run(&self) -> anyhow::Result<Outcome> {
         let nodes = self.start()?;
         let servers = Processes::new(nodes.pids.clone());
+        let mut outcome = Outcome::new(self.sessions, self.division, self.options.rate);
+        outcome.empty = Held::now(&servers, &Processes::default());
+
+        let (began, busy) = (Instant::now(), servers.cpu());
         let mut fleet = Fleet::start(&self.parts(&nodes))?;
         let generators = Processes::new(fleet.pids());
-        let mut outcome = Outcome::new(self.sessions, self.division, self.options.rate);
-        std::thread::sleep(LOOK);
-        outcome.empty = Held::now(&servers, &generators);
-
-        let began = Instant::now();
-        let busy = servers.cpu();
         self.wait(&mut fleet, "log in", |status| status.came + usize_of(status.gone) >= status.clients)?;
         outcome.log_in_seconds = began.elapsed().as_secs_f64();
         outcome.log_in_cpu_seconds = (servers.cpu().saturating_sub(busy)).as_secs_f64();
