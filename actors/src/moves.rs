@@ -241,6 +241,7 @@ impl World {
         self.resume_posts::<Session>(&sessions);
         self.resume_posts::<Room>(&rooms);
         self.let_go(&difference.leaving);
+        self.let_stragglers_go(&difference.dead);
         self.mourn(&difference);
         self.see_to_copies(&old, &new);
         self.catch_up();
@@ -325,6 +326,23 @@ impl World {
         for ((role, to), slots) in moved {
             say_moved(self, role, to, slots);
         }
+    }
+
+    /// Those whose new owner died before it had them go to the next, or stay.
+    fn let_stragglers_go(self: &Arc<Self>, dead: &HashSet<u64>) {
+        let is_void = |_: &Place, departure: &mut Departure| dead.contains(&departure.to);
+        if lock(&self.moves.leaving).extract_if(is_void).count() > 0 {
+            self.send_stragglers::<Session>();
+            self.send_stragglers::<Room>();
+        }
+    }
+
+    fn send_stragglers<M: Owned>(self: &Arc<Self>) {
+        let table = self.table();
+        M::office(self).call_each(|address| {
+            let owner = table.owner(M::ROLE, Slot::of(address.as_str().as_bytes()))?;
+            (owner.incarnation.0 != self.me()).then_some(Call::Leave(owner.incarnation.0))
+        });
     }
 
     fn tell_to_leave<M: Owned>(self: &Arc<Self>, leaving: &HashMap<Place, u64>) {

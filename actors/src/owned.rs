@@ -350,14 +350,23 @@ impl<M: Owned> Owner<M> {
     fn leave(&mut self, to: u64, ctx: &mut Context<Self>) {
         let State::Ready(machine) = std::mem::replace(&mut self.state, State::Gone) else { return };
         let is_nothing = machine.is_idle() && self.ledger == Ledger::default();
+        // Until the new owner sends a copy to its backup this is the only other one.
+        let kept = (!is_nothing && self.world.backup(M::ROLE, self.slot).is_none()).then(|| machine.clone());
         let given = if is_nothing { Ok(()) } else { machine.give(&self.world, to, &self.ledger) };
         match given {
-            Ok(()) => self.left(ctx),
+            Ok(()) => {
+                if let Some(kept) = kept {
+                    let ledger = std::mem::take(&mut self.ledger);
+                    M::copies(&self.world).keep(to, self.address.clone(), kept, ledger);
+                }
+                self.left(ctx);
+            }
             Err((machine, Condition::ResourceConstraint)) => {
                 self.state = State::Ready(Box::new(machine));
                 ctx.run_later(GIVE_AGAIN, |owner, ctx| owner.settle(ctx));
             }
-            Err((_, _)) => self.is_lost(ctx),
+            // The new owner is gone: the next table says who it is.
+            Err((machine, _)) => (self.state, self.leaving) = (State::Ready(Box::new(machine)), None),
         }
     }
 
@@ -367,11 +376,6 @@ impl<M: Owned> Owner<M> {
             self.world.call::<M>(&self.address, Call::Input(input, via));
         }
         self.world.moves.left(M::ROLE, self.slot, &self.world);
-    }
-
-    fn is_lost(&mut self, ctx: &mut Context<Self>) {
-        tracing::warn!(slot = self.slot, jid = %self.world.shown(&self.address), "its new owner is gone; {} is lost", M::NAME);
-        self.left(ctx);
     }
 }
 

@@ -152,8 +152,9 @@ impl Session {
         out: &mut Out<Self>,
     ) -> Vec<u64> {
         // While older messages are on their way out of the store, newer ones queue behind them (RFC 6120 §10.1).
-        let is_bare = stanza.to.as_ref().is_some_and(jid::Jid::is_bare);
-        let queues = self.under_way.handing_over && is_bare && self.is_worth_keeping(stanza);
+        // Out of the store all who want messages get them: so only what is for all of these.
+        let is_for_readers = || sids == self.readers();
+        let queues = self.under_way.handing_over && self.is_worth_keeping(stanza) && is_for_readers();
         if queues && self.has_room(env) {
             self.keep(stanza.clone(), env, out);
             return vec![];

@@ -116,7 +116,8 @@ impl Session {
         });
     }
 
-    fn readers(&self) -> Vec<u64> {
+    /// The clients that get what waits.
+    pub(super) fn readers(&self) -> Vec<u64> {
         self.resources
             .iter()
             .filter(|resource| resource.wants_messages())

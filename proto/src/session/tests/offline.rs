@@ -106,10 +106,12 @@ fn a_message_that_comes_meanwhile_does_not_overtake() {
     world.store_waits();
     world.says(juliet, "<presence/>");
     write(&mut world, romeo, "two");
+    // Also what is for her alone, as long as nobody else reads what waits.
+    world.says(romeo, &format!("<message to='{JULIET}' type='chat'><body>three</body></message>"));
     world.store_answers();
-    assert_eq!(bodies(&mut world, juliet), ["one", "two"]);
-    write(&mut world, romeo, "three");
-    assert_eq!(bodies(&mut world, juliet), ["three"]);
+    assert_eq!(bodies(&mut world, juliet), ["one", "two", "three"]);
+    write(&mut world, romeo, "four");
+    assert_eq!(bodies(&mut world, juliet), ["four"]);
 }
 
 #[test]
