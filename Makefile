@@ -118,6 +118,10 @@ chaos: build needs-redis ## Break a cluster on purpose for MINUTES (5), FAULT=mi
 N    ?= 1020000
 RATE ?= 16000
 
+.PHONY: bench-parts
+bench-parts: needs ## Measure what is hot by itself: parse, splice, write, envelope, ring, decision, slot log
+	cargo bench --locked -p muster-proto -p muster-cluster -p muster-actors
+
 .PHONY: bench-million
 bench-million: build ## Hold N=1020000 sessions in one domain, messages flowing for MINUTES=5, then kill a node
 	cargo build --release --locked -p muster-chaos

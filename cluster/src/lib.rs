@@ -1,5 +1,7 @@
 //! Who is there, who owns what, and how nodes reach each other. Generic over the message; keys are bytes.
 
+#[doc(hidden)]
+pub mod bench;
 pub mod clock;
 mod cluster;
 mod config;

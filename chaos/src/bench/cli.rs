@@ -8,7 +8,9 @@ use clap::{Args, Parser, Subcommand};
 use muster_chaos::client::{
     Accounts, Distance, Engine, Load, Manners, Mechanism, Purpose, Security, Spread, Targets, scram_keys,
 };
-use muster_chaos::load::{Chat, Failover, Groups, Idle, Pace, Register, Report, Rooms, Scene, Storm};
+use muster_chaos::load::{
+    Chat, Failover, Groups, Idle, Offline, Pace, Register, Report, Rooms, Scene, Storm,
+};
 use muster_chaos::measure::{Cores, Processes};
 use muster_chaos::{compare, floor, million};
 
@@ -71,6 +73,17 @@ enum Command {
         /// Members of each
         #[arg(long, default_value_t = 50)]
         members: usize,
+    },
+    /// Write to those who are away, and let them come
+    Offline {
+        #[command(flatten)]
+        crowd: Crowd,
+        /// Messages to each; servers keep 100 at least
+        #[arg(long, default_value_t = 50)]
+        each: u64,
+        /// Bytes of a message
+        #[arg(long, default_value_t = 260)]
+        bytes: usize,
     },
     /// Hold sessions that write to each other, kill a node, and see how they come back
     Failover {
@@ -218,6 +231,10 @@ pub(super) fn run() -> anyhow::Result<()> {
         Command::Presence { crowd, groups, members } => {
             let mut load = Groups::new(crowd.scene()?, groups, members);
             crowd.measure(groups * members, Purpose::Session, &mut load, Groups::report)
+        }
+        Command::Offline { crowd, each, bytes } => {
+            let mut load = Offline::new(crowd.scene()?, crowd.clients / 2, each, bytes);
+            crowd.measure(crowd.clients, Purpose::Session, &mut load, Offline::report)
         }
         Command::Failover { crowd, rate, bytes, victim } => {
             let failover = Failover { clients: crowd.clients, rate, bytes, victim };

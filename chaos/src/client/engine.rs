@@ -11,6 +11,7 @@ use openssl::ssl::SslConnector;
 use super::connection::{Connection, Stage};
 use super::login::{Login, Next};
 use super::sasl::Salted;
+use super::tickets::Tickets;
 use super::wire::{self, Got, Wire};
 use super::{ClientId, Entrance, Frame, Framer, Manners, Purpose, Security, Targets, Ticket};
 use crate::interrupt;
@@ -42,6 +43,9 @@ pub struct Clients {
     targets: Targets,
     registry: Registry,
     tls: SslConnector,
+    tickets: Tickets,
+    /// TLS handshakes, and those among them that went on with an earlier session.
+    handshakes: (u64, u64),
     salted: Salted,
     start: Instant,
     failed: Vec<(ClientId, String)>,
@@ -69,6 +73,8 @@ impl Engine {
             targets: targets.clone(),
             registry: poll.registry().try_clone()?,
             tls: wire::connector()?,
+            tickets: Tickets::new()?,
+            handshakes: (0, 0),
             salted: Salted::default(),
             start: Instant::now(),
             failed: Vec::new(),
@@ -155,6 +161,12 @@ impl Clients {
         self.start.elapsed()
     }
 
+    /// The part of the TLS handshakes that went on with an earlier session.
+    #[must_use]
+    pub fn resumed_tls(&self) -> f64 {
+        self.handshakes.1 as f64 / self.handshakes.0.max(1) as f64
+    }
+
     /// How many there are, connected or not.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -224,7 +236,7 @@ impl Clients {
                 let mut connection = Connection::off();
                 connection.wire = Wire::Clear(stream);
                 connection.stage = Stage::Connecting;
-                let secure = self.manners.security == Security::Direct;
+                let secure = self.manners.security.is_direct();
                 connection.taken = ticket.as_ref().map_or(0, |ticket| ticket.h);
                 connection.login = Some(Box::new(Login::new(account, secure, ticket)));
                 self.connections[id] = connection;
@@ -301,7 +313,7 @@ impl Clients {
                     let hello = format!("<stream><pair n='{}'/>", id / 2);
                     connection.out.extend_from_slice(hello.as_bytes());
                 }
-                (_, Security::Direct) => drop(self.secure(id)),
+                (_, Security::Direct | Security::Tickets) => drop(self.secure(id)),
                 (_, Security::Plain | Security::Starttls) => self.begin(id),
             }
         }
@@ -319,9 +331,16 @@ impl Clients {
     /// Goes on with a TLS handshake. Returns whether it is done.
     fn secure(&mut self, id: ClientId) -> bool {
         let connection = &mut self.connections[id];
-        match connection.wire.secure(&self.tls, &self.manners.accounts.domain) {
+        let domain = &self.manners.accounts.domain;
+        let secured = match self.manners.security {
+            Security::Tickets => connection.wire.resume(&self.tickets, domain),
+            _ => connection.wire.secure(&self.tls, domain),
+        };
+        match secured {
             Ok(false) => false,
             Ok(true) => {
+                self.handshakes.0 += 1;
+                self.handshakes.1 += u64::from(connection.wire.has_resumed());
                 if let Some(login) = &mut connection.login {
                     login.secured();
                 }

@@ -7,6 +7,7 @@ mod framer;
 mod login;
 mod sasl;
 mod targets;
+mod tickets;
 mod wire;
 
 pub use account::{Account, Accounts};

@@ -8,6 +8,8 @@ use openssl::ssl::{
     HandshakeError, MidHandshakeSslStream, SslConnector, SslMethod, SslStream, SslVerifyMode,
 };
 
+use super::tickets::{Resuming, Tickets};
+
 /// How a connection is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Security {
@@ -15,8 +17,18 @@ pub enum Security {
     Plain,
     /// STARTTLS (RFC 6120 §5).
     Starttls,
-    /// TLS from the first byte (XEP-0368).
+    /// TLS from the first byte (XEP-0368), each with a full handshake.
     Direct,
+    /// The same, going on with the sessions of earlier connections.
+    Tickets,
+}
+
+impl Security {
+    /// Whether connections are encrypted from the first byte.
+    #[must_use]
+    pub fn is_direct(self) -> bool {
+        matches!(self, Self::Direct | Self::Tickets)
+    }
 }
 
 /// One end of a connection.
@@ -24,6 +36,7 @@ pub(super) enum Wire {
     Clear(TcpStream),
     Handshake(MidHandshakeSslStream<TcpStream>),
     Tls(SslStream<TcpStream>),
+    Resuming(Box<Resuming>),
     Gone,
 }
 
@@ -70,6 +83,11 @@ impl Wire {
                 config.connect(domain, stream)
             }
             Self::Handshake(handshake) => handshake.handshake(),
+            Self::Resuming(mut resuming) => {
+                let done = resuming.shake_hands();
+                *self = Self::Resuming(resuming);
+                return done;
+            }
             done @ (Self::Tls(_) | Self::Gone) => {
                 *self = done;
                 return Ok(true);
@@ -86,8 +104,26 @@ impl Wire {
         Ok(matches!(self, Self::Tls(_)))
     }
 
+    /// Begins TLS with a ticket, if there is one, on a clear connection.
+    pub(super) fn resume(&mut self, tickets: &Tickets, domain: &str) -> io::Result<bool> {
+        if let Self::Clear(stream) = std::mem::replace(self, Self::Gone) {
+            *self = Self::Resuming(Box::new(tickets.begin(domain, stream)?));
+        }
+        let Self::Resuming(resuming) = self else { return Ok(true) };
+        resuming.shake_hands()
+    }
+
+    /// Whether it goes on with an earlier TLS session.
+    pub(super) fn has_resumed(&self) -> bool {
+        matches!(self, Self::Resuming(resuming) if resuming.has_resumed())
+    }
+
     pub(super) fn is_shaking_hands(&self) -> bool {
-        matches!(self, Self::Handshake(_))
+        match self {
+            Self::Handshake(_) => true,
+            Self::Resuming(resuming) => resuming.is_shaking_hands(),
+            Self::Clear(_) | Self::Tls(_) | Self::Gone => false,
+        }
     }
 
     pub(super) fn source(&mut self) -> Option<&mut TcpStream> {
@@ -95,6 +131,7 @@ impl Wire {
             Self::Clear(stream) => Some(stream),
             Self::Handshake(handshake) => Some(handshake.get_mut()),
             Self::Tls(stream) => Some(stream.get_mut()),
+            Self::Resuming(resuming) => Some(resuming.socket()),
             Self::Gone => None,
         }
     }
@@ -103,6 +140,7 @@ impl Wire {
         let read = match self {
             Self::Clear(stream) => stream.read(buffer),
             Self::Tls(stream) => stream.read(buffer),
+            Self::Resuming(resuming) => resuming.read(buffer),
             Self::Handshake(_) => return Ok(Got::Nothing),
             Self::Gone => return Ok(Got::End),
         };
@@ -121,6 +159,7 @@ impl Wire {
             let step = match self {
                 Self::Clear(stream) => stream.write(&bytes[written..]),
                 Self::Tls(stream) => stream.write(&bytes[written..]),
+                Self::Resuming(resuming) => resuming.write(&bytes[written..]),
                 Self::Handshake(_) => break,
                 Self::Gone => return Err(io::ErrorKind::NotConnected.into()),
             };

@@ -1,27 +1,38 @@
-//! What is compared: each load with its size, and the figures that matter of it.
+//! What is compared: each load with its size, on which servers, and the figures that matter of it.
 
-use crate::client::{Engine, Manners, Mechanism, Purpose, Security, Targets};
-use crate::load::{Chat, Groups, Idle, Pace, Report, Rooms, Scene, Storm};
+use crate::client::{Distance, Security};
+use crate::load::Report;
 
-use super::server::{Kind, Server, Site, conference};
-
-/// Bytes of a message.
-const MESSAGE_BYTES: usize = 260;
-/// Stanzas after which a client asks for an acknowledgement.
-const ASK_EVERY: u32 = 5;
-const CONCURRENCY: usize = 20;
+use super::server::Kind;
 
 /// A row of the comparison.
 pub(super) struct Case {
     pub(super) name: &'static str,
-    work: Work,
-    security: Security,
-    managed: bool,
+    pub(super) work: Work,
+    pub(super) security: Security,
+    pub(super) managed: bool,
+    pub(super) distance: Distance,
     pub(super) metrics: &'static [Metric],
+    field: Field,
+    /// More runs than this tell nothing new.
+    pub(super) runs_max: usize,
+}
+
+/// Which servers a case is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Field {
+    /// All, and the floor where it can.
+    All,
+    /// Muster with one, two, three and five nodes.
+    Nodes,
+    /// Muster, with one node and with three.
+    Muster,
+    /// Muster with three nodes.
+    Three,
 }
 
 #[derive(Clone, Copy)]
-enum Work {
+pub(super) enum Work {
     Chat {
         clients: usize,
     },
@@ -40,6 +51,14 @@ enum Work {
     Login {
         clients: usize,
     },
+    Offline {
+        pairs: usize,
+        each: u64,
+    },
+    Failover {
+        clients: usize,
+        rate: f64,
+    },
     /// As many as the run asks for.
     Idle,
 }
@@ -50,131 +69,150 @@ pub(super) struct Metric {
     pub(super) value: fn(&Report) -> f64,
 }
 
-const MESSAGE: &[Metric] = &[Metric { name: "CPU µs per message", value: |report| report.server_cpu_us }];
-const DELIVERY: &[Metric] = &[Metric { name: "CPU µs per delivery", value: |report| report.server_cpu_us }];
+const fn metric(name: &'static str, value: fn(&Report) -> f64) -> Metric {
+    Metric { name, value }
+}
+
+const MESSAGE: &[Metric] = &[metric("CPU µs per message", |report| report.server_cpu_us)];
+const DELIVERY: &[Metric] = &[metric("CPU µs per delivery", |report| report.server_cpu_us)];
 const LOGIN: &[Metric] = &[
-    Metric { name: "CPU ms per log-in", value: |report| report.server_cpu_us / 1000.0 },
-    Metric { name: "log-ins per second", value: |report| report.per_second },
+    metric("CPU ms per log-in", |report| report.server_cpu_us / 1000.0),
+    metric("log-ins per second", |report| report.per_second),
+];
+const TICKETS: &[Metric] = &[
+    metric("CPU ms per log-in", |report| report.server_cpu_us / 1000.0),
+    metric("log-ins per second", |report| report.per_second),
+    metric("% TLS resumed", |report| report.tls_resumed.unwrap_or_default() * 100.0),
 ];
 const LATENCY: &[Metric] = &[
-    Metric { name: "p50 ms", value: |report| report.latency_ms.as_ref().map_or(0.0, |latency| latency.p50) },
-    Metric { name: "p99 ms", value: |report| report.latency_ms.as_ref().map_or(0.0, |latency| latency.p99) },
+    metric("p50 ms", |report| report.latency_ms.as_ref().map_or(0.0, |latency| latency.p50)),
+    metric("p95 ms", |report| report.latency_ms.as_ref().map_or(0.0, |latency| latency.p95)),
+    metric("p99 ms", |report| report.latency_ms.as_ref().map_or(0.0, |latency| latency.p99)),
+    metric("p99.9 ms", |report| report.latency_ms.as_ref().map_or(0.0, |latency| latency.p999)),
+];
+const OFFLINE: &[Metric] = &[
+    metric("CPU µs per message stored", |report| report.server_cpu_us),
+    metric("CPU µs per message fetched", |report| report.fetch_cpu_us.unwrap_or_default()),
+];
+const FAILOVER: &[Metric] = &[
+    metric("ms to resume, p50", |report| report.resume_ms.as_ref().map_or(0.0, |resume| resume.p50)),
+    metric("ms to resume, p99", |report| report.resume_ms.as_ref().map_or(0.0, |resume| resume.p99)),
+    metric("connections broken", |report| report.broken.unwrap_or_default() as f64),
+    metric("sessions resumed", |report| report.resumed.unwrap_or_default() as f64),
+    metric("messages lost", |report| report.faults.unwrap_or_default().lost as f64),
+    metric("messages doubled", |report| report.faults.unwrap_or_default().doubled as f64),
 ];
 const IDLE: &[Metric] = &[
-    Metric { name: "KiB per session", value: |report| report.rss_kib_per_session.unwrap_or_default() },
-    Metric {
-        name: "MiB without sessions",
-        value: |report| report.before.map_or(0.0, |memory| memory.rss_kib as f64 / 1024.0),
-    },
-    Metric { name: "CPU ms per second", value: |report| report.server_cores * 1000.0 },
+    metric("KiB per session", |report| report.rss_kib_per_session.unwrap_or_default()),
+    metric("MiB without sessions", |report| {
+        report.before.map_or(0.0, |memory| memory.rss_kib as f64 / 1024.0)
+    }),
+    metric("CPU ms per second", |report| report.server_cores * 1000.0),
 ];
 
 /// All cases, in the order in which they run.
 pub(super) fn all() -> Vec<Case> {
-    use Security::{Direct, Plain};
-    use Work::{Chat, Login, Presence, Rate, Room};
-    let case = |name, work, security, managed, metrics| Case { name, work, security, managed, metrics };
+    use Security::{Direct, Plain, Tickets};
+    use Work::{Chat, Failover, Idle, Login, Offline, Presence, Rate, Room};
     vec![
-        case("chat-plain-100", Chat { clients: 100 }, Plain, false, MESSAGE),
-        case("chat-plain-1000", Chat { clients: 1000 }, Plain, false, MESSAGE),
-        case("chat-tls-100", Chat { clients: 100 }, Direct, false, MESSAGE),
-        case("chat-tls-1000", Chat { clients: 1000 }, Direct, false, MESSAGE),
-        case("chat-managed-plain-100", Chat { clients: 100 }, Plain, true, MESSAGE),
-        case("chat-managed-tls-1000", Chat { clients: 1000 }, Direct, true, MESSAGE),
-        case("rate-plain-1000", Rate { clients: 100, rate: 1000.0 }, Plain, false, LATENCY),
-        case("room-plain-10x50", Room { rooms: 10, occupants: 50 }, Plain, false, DELIVERY),
-        case("room-plain-1x500", Room { rooms: 1, occupants: 500 }, Plain, false, DELIVERY),
-        case("room-tls-10x50", Room { rooms: 10, occupants: 50 }, Direct, false, DELIVERY),
-        case("presence-plain-2x50", Presence { groups: 2, members: 50 }, Plain, false, DELIVERY),
-        case("login-plain", Login { clients: 500 }, Plain, false, LOGIN),
-        case("login-tls", Login { clients: 500 }, Direct, false, LOGIN),
-        case("idle-plain", Work::Idle, Plain, false, IDLE),
-        case("idle-tls", Work::Idle, Direct, false, IDLE),
+        Case::of("chat-plain-100", Chat { clients: 100 }, Plain, MESSAGE),
+        Case::of("chat-plain-1000", Chat { clients: 1000 }, Plain, MESSAGE),
+        Case::of("chat-tls-100", Chat { clients: 100 }, Direct, MESSAGE),
+        Case::of("chat-tls-1000", Chat { clients: 1000 }, Direct, MESSAGE),
+        Case::of("chat-managed-plain-100", Chat { clients: 100 }, Plain, MESSAGE).managed(),
+        Case::of("chat-managed-tls-1000", Chat { clients: 1000 }, Direct, MESSAGE).managed(),
+        Case::of("rate-plain-1000", Rate { clients: 100, rate: 1000.0 }, Plain, LATENCY),
+        Case::of("room-plain-10x50", Room { rooms: 10, occupants: 50 }, Plain, DELIVERY),
+        Case::of("room-plain-1x500", Room { rooms: 1, occupants: 500 }, Plain, DELIVERY),
+        Case::of("room-tls-10x50", Room { rooms: 10, occupants: 50 }, Direct, DELIVERY),
+        Case::of("presence-plain-2x50", Presence { groups: 2, members: 50 }, Plain, DELIVERY),
+        Case::of("login-plain", Login { clients: 500 }, Plain, LOGIN),
+        Case::of("login-tls", Login { clients: 500 }, Direct, LOGIN),
+        Case::of("login-tls-tickets", Login { clients: 500 }, Tickets, TICKETS),
+        Case::of("offline-plain-100x50", Offline { pairs: 100, each: 50 }, Plain, OFFLINE).at_most(3),
+        Case::of("scale-same-node", Chat { clients: 200 }, Plain, MESSAGE).field(Field::Nodes).together(),
+        Case::of("scale-other-node", Chat { clients: 200 }, Plain, MESSAGE).field(Field::Nodes),
+        Case::of("scale-managed", Chat { clients: 200 }, Plain, MESSAGE).field(Field::Nodes).managed(),
+        Case::of("failover-1000", Failover { clients: 1000, rate: 1000.0 }, Plain, FAILOVER)
+            .field(Field::Three)
+            .managed()
+            .at_most(3),
+        Case::of("idle-plain", Idle, Plain, IDLE).at_most(2),
+        Case::of("idle-tls", Idle, Direct, IDLE).at_most(2),
+        Case::of("idle-managed", Idle, Plain, IDLE).field(Field::Muster).managed().at_most(2),
     ]
 }
 
 impl Case {
-    /// Whether memory is measured, for which a process must be fresh.
+    fn of(name: &'static str, work: Work, security: Security, metrics: &'static [Metric]) -> Self {
+        let (managed, distance, field) = (false, Distance::Apart, Field::All);
+        Self { name, work, security, managed, distance, metrics, field, runs_max: usize::MAX }
+    }
+
+    fn managed(self) -> Self {
+        Self { managed: true, ..self }
+    }
+
+    fn together(self) -> Self {
+        Self { distance: Distance::Together, ..self }
+    }
+
+    fn field(self, field: Field) -> Self {
+        Self { field, ..self }
+    }
+
+    fn at_most(self, runs_max: usize) -> Self {
+        Self { runs_max, ..self }
+    }
+
+    /// Whether a process must be fresh: where memory is measured, and where a node is to be killed.
     pub(super) fn needs_fresh(&self) -> bool {
-        matches!(self.work, Work::Idle)
+        matches!(self.work, Work::Idle | Work::Failover { .. })
+    }
+
+    /// Whether the server is not whole afterwards.
+    pub(super) fn breaks(&self) -> bool {
+        matches!(self.work, Work::Failover { .. })
     }
 
     /// How many accounts it uses.
     pub(super) fn accounts(&self, idle: usize) -> usize {
         match self.work {
-            Work::Chat { clients } | Work::Rate { clients, .. } | Work::Login { clients } => clients,
+            Work::Chat { clients }
+            | Work::Rate { clients, .. }
+            | Work::Login { clients }
+            | Work::Failover { clients, .. } => clients,
             Work::Room { rooms, occupants } => rooms * occupants,
             Work::Presence { groups, members } => groups * members,
+            Work::Offline { pairs, .. } => 2 * pairs,
             Work::Idle => idle,
         }
     }
 
-    /// Whether a server can do it: the floor knows nothing but clear pairs.
+    /// Whether it is measured on a server. The floor knows nothing but clear pairs.
     pub(super) fn is_for(&self, kind: Kind) -> bool {
         let simple = matches!(self.work, Work::Chat { .. } | Work::Rate { .. });
-        kind != Kind::Floor || (simple && self.security == Security::Plain && !self.managed)
+        let clear = simple && self.security == Security::Plain && !self.managed;
+        match (self.field, kind) {
+            (Field::All, Kind::Floor) => clear,
+            (Field::All, Kind::Muster | Kind::Muster3 | Kind::Ejabberd | Kind::Prosody) => true,
+            (Field::All, Kind::Muster2 | Kind::Muster5) => false,
+            (Field::Nodes, _) => matches!(kind, Kind::Muster | Kind::Muster2 | Kind::Muster3 | Kind::Muster5),
+            (Field::Muster, _) => matches!(kind, Kind::Muster | Kind::Muster3),
+            (Field::Three, _) => kind == Kind::Muster3,
+        }
     }
+}
 
-    /// Runs it once.
-    pub(super) fn run(
-        &self,
-        server: &Server,
-        site: &Site,
-        idle: usize,
-        seconds: f64,
-    ) -> anyhow::Result<Report> {
-        let purpose = if server.kind == Kind::Floor { Purpose::Bare } else { Purpose::Session };
-        let manners = Manners {
-            accounts: site.accounts.clone(),
-            security: self.security,
-            mechanism: Mechanism::ScramSha1,
-            managed: self.managed,
-            resumes: self.managed,
-            ask_every: ASK_EVERY,
-            purpose,
-        };
-        let scene = Scene {
-            manners: manners.clone(),
-            server: server.processes.clone(),
-            warm_up_seconds: (seconds / 3.0).max(1.0),
-            seconds,
-            concurrency: CONCURRENCY,
-        };
-        let mut engine =
-            Engine::new(&Targets::of(server.targets(self.security)), manners, self.accounts(idle))?;
-        let report = match self.work {
-            Work::Chat { clients } => {
-                let mut load = Chat::new(scene, clients, Pace::Closed(1), MESSAGE_BYTES);
-                engine.run(&mut load)?;
-                load.report()
-            }
-            Work::Rate { clients, rate } => {
-                let mut load = Chat::new(scene, clients, Pace::Open(rate), MESSAGE_BYTES);
-                engine.run(&mut load)?;
-                load.report()
-            }
-            Work::Room { rooms, occupants } => {
-                let mut load = Rooms::new(scene, &conference(), rooms, occupants, 1, MESSAGE_BYTES);
-                engine.run(&mut load)?;
-                load.report()
-            }
-            Work::Presence { groups, members } => {
-                let mut load = Groups::new(scene, groups, members);
-                engine.run(&mut load)?;
-                load.report()
-            }
-            Work::Login { clients } => {
-                let mut load = Storm::new(scene, clients);
-                engine.run(&mut load)?;
-                load.report()
-            }
-            Work::Idle => {
-                let mut load = Idle::new(scene, idle);
-                engine.run(&mut load)?;
-                load.report()
-            }
-        };
-        engine.close();
-        Ok(report)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_of_the_comparison_has_a_name_of_its_own_and_a_server() {
+        let cases = all();
+        let names: std::collections::BTreeSet<_> = cases.iter().map(|case| case.name).collect();
+        assert_eq!(names.len(), cases.len());
+        assert!(cases.iter().all(|case| case.is_for(Kind::Muster3)));
     }
 }

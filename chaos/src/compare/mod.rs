@@ -3,13 +3,16 @@
 
 mod case;
 mod certificate;
+mod goals;
 mod machine;
-mod picture;
+mod pictures;
 mod server;
 mod table;
+mod work;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -33,7 +36,12 @@ const GENERATOR_CORE: usize = 1;
 #[derive(Args)]
 pub struct Options {
     /// The servers
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "muster,muster-3,floor")]
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "muster,muster-2,muster-3,muster-5,floor"
+    )]
     servers: Vec<Kind>,
     /// Only cases whose names begin so
     #[arg(long, value_delimiter = ',')]
@@ -42,7 +50,7 @@ pub struct Options {
     #[arg(long, default_value_t = 5)]
     runs: usize,
     /// Seconds that are measured in each run, after a third of that to warm up
-    #[arg(long, default_value_t = 4.0)]
+    #[arg(long, default_value_t = 2.0)]
     seconds: f64,
     /// Sessions that are held where memory is measured
     #[arg(long, default_value_t = 2_000)]
@@ -112,15 +120,18 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     stage.servers.drain(..).for_each(Server::stop);
     let results = ran?;
     results.save(options, &cases)?;
-    print!("{}", table::write(&cases, &results));
+    print!("{}{}", table::write(&cases, &results), goals::write(&cases, &results));
     Ok(())
 }
 
 impl Results {
     fn save(&self, options: &Options, cases: &[Case]) -> anyhow::Result<()> {
         std::fs::write(options.out.join("bench.json"), serde_json::to_string_pretty(self)?)?;
-        std::fs::write(options.out.join("bench.svg"), picture::draw(cases, self))?;
-        std::fs::write(options.out.join("bench.md"), table::write(cases, self))?;
+        for (name, picture) in pictures::all(cases, self) {
+            std::fs::write(options.out.join(format!("{name}.svg")), picture)?;
+        }
+        let text = table::write(cases, self) + &goals::write(cases, self);
+        std::fs::write(options.out.join("bench.md"), text)?;
         Ok(())
     }
 }
@@ -128,6 +139,29 @@ impl Results {
 impl Options {
     fn wants(&self, case: &Case) -> bool {
         self.cases.is_empty() || self.cases.iter().any(|wanted| case.name.starts_with(wanted.as_str()))
+    }
+}
+
+/// How far a comparison is.
+struct Progress {
+    done: usize,
+    all: usize,
+    since: Instant,
+}
+
+impl Progress {
+    fn new(cases: &[Case], kinds: &[Kind], runs: usize) -> Self {
+        let of =
+            |case: &Case| runs.min(case.runs_max) * kinds.iter().filter(|kind| case.is_for(**kind)).count();
+        Self { done: 0, all: cases.iter().map(of).sum(), since: Instant::now() }
+    }
+
+    /// One more is done.
+    fn next(&mut self) -> String {
+        self.done += 1;
+        let left = self.since.elapsed() / u32::try_from(self.done).unwrap_or(1)
+            * u32::try_from(self.all - self.done).unwrap_or(0);
+        format!("[{}/{}, {} min left]", self.done, self.all, left.as_secs().div_ceil(60))
     }
 }
 
@@ -151,24 +185,20 @@ impl Stage {
         let mut kinds = options.servers.clone();
         kinds.sort();
         kinds.dedup();
-        for kind in &kinds {
-            self.start(*kind)?;
-        }
-        for server in &self.servers {
-            results.versions.insert(server.kind.name(), server.version.clone());
-        }
-        for case in cases {
-            for run in 1..=options.runs {
+        let mut progress = Progress::new(cases, &kinds, options.runs);
+        for (at, case) in cases.iter().enumerate() {
+            for run in 1..=options.runs.min(case.runs_max) {
                 for kind in kinds.iter().filter(|kind| case.is_for(**kind)) {
-                    let report = self.one(case, *kind, options)?;
-                    eprintln!(
-                        "{} {run}/{} {:9} {}",
-                        case.name,
-                        options.runs,
-                        kind.name(),
-                        table::line(case, &report)
-                    );
+                    let report = self.one(case, *kind, options, &mut results.versions)?;
+                    let line = table::line(case, &report);
+                    eprintln!("{} {} {run} {:9} {line}", progress.next(), case.name, kind.name());
                     results.rows.push(Row { case: case.name, server: kind.name(), run, report });
+                }
+            }
+            // A server that has nothing left to do takes no time from the others.
+            for kind in &kinds {
+                if !cases[at + 1..].iter().any(|case| case.is_for(*kind)) {
+                    self.stop(*kind);
                 }
             }
             // A long run that is cut short keeps what it has found out.
@@ -177,16 +207,28 @@ impl Stage {
         Ok(results)
     }
 
-    fn one(&mut self, case: &Case, kind: Kind, options: &Options) -> anyhow::Result<Report> {
+    fn one(
+        &mut self,
+        case: &Case,
+        kind: Kind,
+        options: &Options,
+        versions: &mut BTreeMap<&'static str, String>,
+    ) -> anyhow::Result<Report> {
         if case.needs_fresh() {
             self.stop(kind);
+        }
+        if self.servers.iter().all(|server| server.kind != kind) {
             self.start(kind)?;
         }
         let server = self.servers.iter().find(|server| server.kind == kind);
         let server = server.context("every server has been started")?;
+        versions.insert(kind.name(), server.version.clone());
         self.pin(GENERATOR_CORE)?;
         let report = case.run(server, &self.site, options.idle, options.seconds);
         self.anywhere.bind()?;
+        if case.breaks() {
+            self.stop(kind);
+        }
         report
     }
 

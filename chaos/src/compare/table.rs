@@ -13,7 +13,7 @@ pub(super) struct Figures {
     least: f64,
     most: f64,
     /// The median of what this server needed for each that Muster needed in the same round.
-    ratio: Option<f64>,
+    pub(super) ratio: Option<f64>,
 }
 
 /// The figures of every server for one metric of a case.
@@ -57,7 +57,7 @@ pub(super) fn write(cases: &[Case], results: &Results) -> String {
     }
     let _ = writeln!(
         text,
-        "medians of {} runs of {} s; × is the median of ratios to muster, run by run\n",
+        "medians of up to {} runs of {} s; × is the median of ratios to muster, run by run\n",
         results.runs, results.seconds
     );
     let _ = writeln!(

@@ -1,8 +1,9 @@
 //! Logging in many clients, a few at a time.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::client::Clients;
+use crate::client::{ClientId, Clients};
 
 /// How long all log-ins together may take without any progress.
 const STALL_MAX: Duration = Duration::from_secs(60);
@@ -12,7 +13,8 @@ const FAILED_MAX: u64 = 1_000;
 /// The log-ins of a run.
 pub(super) struct Gather {
     total: usize,
-    next: usize,
+    begun: bool,
+    waiting: VecDeque<ClientId>,
     concurrency: usize,
     under_way: usize,
     progress_at: Duration,
@@ -23,10 +25,16 @@ pub(super) struct Gather {
 
 impl Gather {
     pub(super) fn new(total: usize, concurrency: usize) -> Self {
-        let concurrency = concurrency.max(1);
+        Self::of(0..total, concurrency)
+    }
+
+    /// The log-ins of some of the clients.
+    pub(super) fn of(clients: impl IntoIterator<Item = ClientId>, concurrency: usize) -> Self {
+        let (waiting, concurrency): (VecDeque<_>, _) = (clients.into_iter().collect(), concurrency.max(1));
         Self {
-            total,
-            next: 0,
+            total: waiting.len(),
+            begun: false,
+            waiting,
             concurrency,
             under_way: 0,
             progress_at: Duration::ZERO,
@@ -38,13 +46,14 @@ impl Gather {
 
     /// Opens as many as may be under way.
     pub(super) fn tick(&mut self, clients: &mut Clients) {
-        if self.next == 0 {
+        if !std::mem::replace(&mut self.begun, true) {
             self.progress_at = clients.now();
         }
-        while self.under_way < self.concurrency && self.next < self.total {
+        while self.under_way < self.concurrency
+            && let Some(id) = self.waiting.pop_front()
+        {
             self.under_way += 1;
-            clients.open(self.next);
-            self.next += 1;
+            clients.open(id);
         }
     }
 
@@ -63,7 +72,7 @@ impl Gather {
 
     /// Whether every client has been tried, with success or not.
     pub(super) fn is_done(&self) -> bool {
-        self.next == self.total && self.under_way == 0
+        self.waiting.is_empty() && self.under_way == 0
     }
 
     /// Whether there is nothing more to hope for.

@@ -21,6 +21,7 @@ pub struct Storm {
     under_way: usize,
     latency: Latency,
     done: u64,
+    resumed_tls: f64,
     failed: u64,
     why: Option<String>,
 }
@@ -38,6 +39,7 @@ impl Storm {
             under_way: 0,
             latency: Latency::default(),
             done: 0,
+            resumed_tls: 0.0,
             failed: 0,
             why: None,
         }
@@ -51,6 +53,7 @@ impl Storm {
             window.fill(&mut report, self.done);
         }
         report.latency_ms = Some(self.latency.percentiles());
+        report.tls_resumed = (self.resumed_tls > 0.0).then_some(self.resumed_tls);
         report.failed = self.failed;
         report.why = self.why.clone();
         report
@@ -85,6 +88,7 @@ impl Load for Storm {
         let window = self.window.get_or_insert_with(|| Window::after(now, &self.scene));
         window.tick(now);
         if window.is_over() || self.failed > FAILED_MAX {
+            self.resumed_tls = clients.resumed_tls();
             window.close(now);
             return None;
         }

@@ -37,6 +37,12 @@ pub struct Report {
     pub sent_per_second: Option<f64>,
     /// CPU time of the server for one unit, in microseconds.
     pub server_cpu_us: f64,
+    /// CPU time of the server for a message that was stored before and is handed over, in microseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fetch_cpu_us: Option<f64>,
+    /// Stored messages that are handed over in a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fetched_per_second: Option<f64>,
     /// CPU time of the generator for one unit, in microseconds.
     pub own_cpu_us: f64,
     /// CPU time of the server in one second of the clock, as a part of one core.
@@ -70,6 +76,9 @@ pub struct Report {
     /// Memory for one session, in KiB of the proportional set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pss_kib_per_session: Option<f64>,
+    /// The part of the TLS handshakes that went on with an earlier session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_resumed: Option<f64>,
     /// Clients that failed.
     pub failed: u64,
     /// What the first of them said.

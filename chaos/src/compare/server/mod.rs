@@ -27,9 +27,15 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(20);
 pub enum Kind {
     /// Muster, one node
     Muster,
+    /// Muster, two nodes
+    #[value(name = "muster-2")]
+    Muster2,
     /// Muster, three nodes
     #[value(name = "muster-3")]
     Muster3,
+    /// Muster, five nodes
+    #[value(name = "muster-5")]
+    Muster5,
     /// A relay without XMPP
     Floor,
     /// ejabberd as Debian has it
@@ -44,7 +50,9 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Muster => "muster",
+            Self::Muster2 => "muster-2",
             Self::Muster3 => "muster-3",
+            Self::Muster5 => "muster-5",
             Self::Floor => "floor",
             Self::Ejabberd => "ejabberd",
             Self::Prosody => "prosody",
@@ -84,7 +92,9 @@ impl Server {
         std::fs::create_dir_all(&folder)?;
         let started = match kind {
             Kind::Muster => muster::start(kind, 1, &folder, site, fresh),
+            Kind::Muster2 => muster::start(kind, 2, &folder, site, fresh),
             Kind::Muster3 => muster::start(kind, 3, &folder, site, fresh),
+            Kind::Muster5 => muster::start(kind, 5, &folder, site, fresh),
             Kind::Floor => floor::start(&folder),
             Kind::Ejabberd => ejabberd::start(&folder),
             Kind::Prosody => prosody::start(&folder),
@@ -110,7 +120,15 @@ impl Server {
     pub(super) fn targets(&self, security: Security) -> &[SocketAddr] {
         match security {
             Security::Plain | Security::Starttls => &self.plain,
-            Security::Direct => &self.direct,
+            Security::Direct | Security::Tickets => &self.direct,
+        }
+    }
+
+    /// The processes that were started.
+    pub(super) fn pids(&self) -> Vec<u32> {
+        match &self.stop {
+            Stop::Child(child) => vec![child.id()],
+            Stop::Muster(nodes) => nodes.pids.clone(),
         }
     }
 
