@@ -177,11 +177,12 @@ impl<M: Owned> Owner<M> {
                 State::Gone => self.world.clone().call::<M>(&self.address, Call::Input(input, via)),
                 State::Loading(_) | State::Ready(_) => self.hear(input, via, ctx),
             },
-            Call::Safe(sid, index) => self.safe(sid, index, ctx),
+            Call::Safe(sid) => self.safe(sid, ctx),
             Call::Done(number) => self.posted_is_done(number, ctx),
             Call::Resume => self.resume(ctx),
             Call::Leave(to) => {
                 self.leaving = Some((to, Instant::now()));
+                self.await_all();
                 ctx.run_later(LEAVE_WAIT_MAX, |owner, ctx| owner.settle(ctx));
             }
             Call::Backed(by, lsn) => {
@@ -342,7 +343,7 @@ impl<M: Owned> Owner<M> {
     }
 
     /// Whether nothing is lost when it is put away.
-    fn is_idle(&self) -> bool {
+    fn is_idle(&mut self) -> bool {
         let State::Ready(machine) = &self.state else { return false };
         machine.is_idle() && self.ledger.is_clear() && self.intake.is_clear()
     }

@@ -3,8 +3,8 @@
 //! Responsibility passes with a commit. A step that changes nothing hands its receipt on to what it leads to; one that
 //! changes its machine has its changes, and what they lead to, in two copies, and settles it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jid::Jid;
 use muster_cluster::hash64;
@@ -86,31 +86,85 @@ impl Via {
 #[derive(Debug, Default)]
 pub struct Receipt(Option<Arc<Open>>);
 
-struct Open {
+/// What receipts stand for, as seen by who waits for them.
+pub struct Open {
+    /// Receipts that are not settled.
+    count: AtomicUsize,
+    /// One of them was dropped.
     lost: AtomicBool,
-    then: Option<Box<dyn FnOnce() + Send + Sync>>,
+    /// What is done when they are settled.
+    then: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 impl std::fmt::Debug for Open {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Open").field("lost", &self.lost).finish_non_exhaustive()
+        f.debug_struct("Open").field("count", &self.count).field("lost", &self.lost).finish_non_exhaustive()
+    }
+}
+
+impl Open {
+    /// The first receipt, and where to look whether it is settled.
+    pub fn new() -> (Receipt, Arc<Self>) {
+        let open = Arc::new(Self {
+            count: AtomicUsize::new(1),
+            lost: AtomicBool::new(false),
+            then: Mutex::default(),
+        });
+        (Receipt(Some(open.clone())), open)
+    }
+
+    /// Whether all receipts are settled.
+    pub fn is_safe(&self) -> bool {
+        self.count.load(Ordering::Acquire) == 0 && !self.lost.load(Ordering::Acquire)
+    }
+
+    /// Whether somebody is told already when they are.
+    pub fn is_watched(&self) -> bool {
+        self.then().is_some()
+    }
+
+    /// Does this when they are, perhaps at once.
+    pub fn watch(&self, then: impl FnOnce() + Send + 'static) {
+        *self.then() = Some(Box::new(then));
+        if self.is_safe() {
+            self.close();
+        }
+    }
+
+    fn close(&self) {
+        let then = self.then().take();
+        if let Some(then) = then {
+            then();
+        }
+    }
+
+    fn then(&self) -> MutexGuard<'_, Option<Box<dyn FnOnce() + Send>>> {
+        self.then.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Receipt {
     /// One that tells when it, and all that were cloned from it, are settled.
-    pub fn new(then: impl FnOnce() + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(Open { lost: AtomicBool::new(false), then: Some(Box::new(then)) })))
+    pub fn new(then: impl FnOnce() + Send + 'static) -> Self {
+        let (receipt, open) = Open::new();
+        *open.then() = Some(Box::new(then));
+        receipt
     }
 
     /// All that it stands for is safe.
     pub fn settle(mut self) {
-        drop(self.0.take());
+        let Some(open) = self.0.take() else { return };
+        if open.count.fetch_sub(1, Ordering::AcqRel) == 1 && !open.lost.load(Ordering::Acquire) {
+            open.close();
+        }
     }
 }
 
 impl Clone for Receipt {
     fn clone(&self) -> Self {
+        self.0.iter().for_each(|open| {
+            open.count.fetch_add(1, Ordering::AcqRel);
+        });
         Self(self.0.clone())
     }
 }
@@ -121,20 +175,8 @@ impl Drop for Receipt {
     }
 }
 
-impl Drop for Open {
-    fn drop(&mut self) {
-        if !*self.lost.get_mut()
-            && let Some(then) = self.then.take()
-        {
-            then();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicUsize;
-
     use super::*;
 
     #[test]
@@ -156,6 +198,29 @@ mod tests {
         drop(copies.1);
         assert_eq!(told.load(Ordering::Relaxed), 1, "what was dropped is not safe");
         Receipt::default().settle();
+    }
+
+    #[test]
+    fn who_looks_later_is_told_at_once() {
+        let told = Arc::new(AtomicUsize::new(0));
+        let tell = |told: &Arc<AtomicUsize>| {
+            let told = told.clone();
+            move || {
+                told.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        let ((one, first), (other, second)) = (Open::new(), Open::new());
+        first.watch(tell(&told));
+        assert!(first.is_watched() && !first.is_safe());
+        one.settle();
+        other.settle();
+        assert!(first.is_safe() && second.is_safe() && !second.is_watched());
+        second.watch(tell(&told));
+        assert_eq!(told.load(Ordering::Relaxed), 2);
+        let (dropped, open) = Open::new();
+        drop(dropped);
+        open.watch(tell(&told));
+        assert!(!open.is_safe() && told.load(Ordering::Relaxed) == 2);
     }
 
     #[test]

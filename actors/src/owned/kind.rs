@@ -117,8 +117,8 @@ pub enum Spoken {
 pub enum Call<M: Machine> {
     /// Something happens to its machine.
     Input(M::Input, Via),
-    /// All that a client's word led to is safe: the session, and its index in the intake.
-    Safe(u64, u64),
+    /// Something that this session's client said, and that was waited for, is safe.
+    Safe(u64),
     /// What a step led to is safe.
     Done(u32),
     /// It was a copy until now: what its former owner did not see safe is done again.

@@ -6,8 +6,8 @@ use actix::{AsyncContext, Context};
 use muster_proto::machine::{SocketId, ToSocket};
 
 use super::{Call, Owned, Owner, Spoken};
-use crate::intake::{Done, Next};
-use crate::receipt::{Label, Receipt, Via};
+use crate::intake::{Done, Next, is_due};
+use crate::receipt::{Label, Open, Via};
 use crate::world::now;
 
 /// How long a client that asks what was handled waits for what it said before; then it hears what is safe so far, and
@@ -38,6 +38,7 @@ impl<M: Owned> Owner<M> {
             }
             (Spoken::Resumes, _) if !self.intake.is_clear() => {
                 self.resuming.push((input, via));
+                self.await_all();
                 ctx.run_later(ASK_WAIT_MAX, |owner, ctx| {
                     owner.hear_resuming(ctx);
                     owner.settle(ctx);
@@ -66,14 +67,14 @@ impl<M: Owned> Owner<M> {
         let is_alone = self.world.is_alone();
         if is_alone && number.is_none() {
             self.feed(input, Via::default(), ctx);
-            let done = Done { sid, number, said };
-            if done.is_due() {
+            if is_due(said.1) {
                 self.world.tell(said.0, ToSocket::Handled(said.1));
             }
             return;
         }
-        let index = self.intake.open(sid, said, number);
-        let mut via = Via::new(self.receipt(sid, index), None);
+        let (receipt, open) = Open::new();
+        self.intake.open(sid, said, number, open);
+        let mut via = Via::new(receipt, None);
         if !is_alone && counts {
             let (kind, number) = match number {
                 Some(number) => (sid << 1 | 1, number),
@@ -92,35 +93,60 @@ impl<M: Owned> Owner<M> {
             Some(input) => self.feed(input, via, ctx),
             None => via.receipt.settle(),
         }
+        self.pump(sid, ctx);
+        self.tell_later(ctx);
     }
 
-    /// All that a client's word led to is safe.
-    pub(super) fn safe(&mut self, sid: u64, index: u64, ctx: &mut Context<Self>) {
-        self.intake.safe(sid, index);
+    /// What somebody waited for is safe.
+    pub(super) fn safe(&mut self, sid: u64, ctx: &mut Context<Self>) {
         self.pump(sid, ctx);
-        if self.intake.is_clear() {
+        if !self.resuming.is_empty() && self.intake.is_clear() {
             self.hear_resuming(ctx);
-            if self.intake.has_untold() && !std::mem::replace(&mut self.telling, true) {
-                ctx.run_later(TELL_WAIT, |owner, ctx| {
-                    owner.telling = false;
-                    owner.tell_all(true, ctx);
-                    owner.settle(ctx);
-                });
-            }
         }
     }
 
     /// Says what can be said of one session's client, and handles what waited for it.
     fn pump(&mut self, sid: u64, ctx: &mut Context<Self>) {
-        while let Some(next) = self.intake.next(sid) {
+        while let Some(next) = self.intake.next(sid, M::again) {
             match next {
-                Next::Tell(done) => self.tell_safe(done, done.is_due(), ctx),
-                Next::Handle(index, input) => {
-                    let via = Via::new(self.receipt(sid, index), None);
-                    self.feed(input, via, ctx);
+                Next::Tell(done) => self.tell_safe(done, true, ctx),
+                Next::Await(open) => self.await_safe(sid, &open),
+                Next::Handle(index, input, done) => {
+                    let (receipt, open) = Open::new();
+                    self.intake.begin(sid, index, open);
+                    let counted = done.and_then(|done| M::handled(sid, done.number?));
+                    self.step(ctx, Via::new(receipt, None), |machine, env, out| {
+                        counted.into_iter().for_each(|counted| machine.handle(counted, env, out));
+                        machine.handle(input, env, out);
+                    });
                 }
             }
         }
+    }
+
+    /// Is told when something of all that clients said is safe.
+    pub(super) fn await_all(&self) {
+        for (sid, open) in self.intake.under_way() {
+            self.await_safe(sid, &open);
+        }
+    }
+
+    fn await_safe(&self, sid: u64, open: &Open) {
+        let mail = self.mail.clone();
+        open.watch(move || drop(mail.send(Call::Safe(sid), usize::MAX)));
+    }
+
+    /// Tells clients what is safe when they have been silent for a while.
+    fn tell_later(&mut self, ctx: &mut Context<Self>) {
+        if self.intake.is_empty() || std::mem::replace(&mut self.telling, true) {
+            return;
+        }
+        ctx.run_later(TELL_WAIT, |owner, ctx| {
+            owner.telling = false;
+            owner.tell_all(true, ctx);
+            owner.tell_later(ctx);
+            owner.settle(ctx);
+        });
     }
 
     fn hear_resuming(&mut self, ctx: &mut Context<Self>) {
@@ -132,14 +158,14 @@ impl<M: Owned> Owner<M> {
 
     /// Says of all clients what can be said: before something else happens to them.
     pub(super) fn tell_all_safe(&mut self, ctx: &mut Context<Self>) {
-        if self.intake.has_untold() {
+        if !self.intake.is_empty() {
             self.tell_all(false, ctx);
         }
     }
 
     fn tell_all(&mut self, sockets_too: bool, ctx: &mut Context<Self>) {
         for done in self.intake.tell_all() {
-            self.tell_safe(done, sockets_too, ctx);
+            self.tell_safe(done, sockets_too || done.is_due, ctx);
         }
     }
 
@@ -155,11 +181,5 @@ impl<M: Owned> Owner<M> {
                 out.socket(socket, ToSocket::Handled(said));
             }
         });
-    }
-
-    /// Open until all that a client's word led to is safe.
-    fn receipt(&self, sid: u64, index: u64) -> Receipt {
-        let mail = self.mail.clone();
-        Receipt::new(move || drop(mail.send(Call::Safe(sid, index), usize::MAX)))
     }
 }
