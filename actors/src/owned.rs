@@ -62,6 +62,10 @@ pub struct Owner<M: Owned> {
     done: Vec<u32>,
     /// What its clients said and is not safe yet.
     intake: Intake<M::Input>,
+    /// Who asks and waits: until when, and where in the intake.
+    asking: VecDeque<(Instant, u64, u64)>,
+    /// A timer runs for the first of them.
+    hurrying: bool,
     /// Clients that come back, and wait for that.
     resuming: Vec<(M::Input, Via)>,
     /// Effects whose changes are not committed yet.
@@ -119,6 +123,8 @@ impl<M: Owned> Owner<M> {
             ledger,
             done: Vec::new(),
             intake: Intake::default(),
+            asking: VecDeque::new(),
+            hurrying: false,
             resuming: Vec::new(),
             held: VecDeque::new(),
             asked: 0,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use actix::{AsyncContext, Context};
 use muster_proto::machine::{SocketId, ToSocket};
+use tokio::time::Instant;
 
 use super::{Call, Owned, Owner, Spoken};
 use crate::intake::{Done, Next, is_due};
@@ -28,12 +29,8 @@ impl<M: Owned> Owner<M> {
                 let index = self.intake.wait(sid, said, input);
                 self.pump(sid, ctx);
                 if self.intake.is_waiting(sid, index) {
-                    ctx.run_later(ASK_WAIT_MAX, move |owner, ctx| {
-                        if let Some(input) = owner.intake.hurry(sid, index, M::again) {
-                            owner.feed(input, Via::default(), ctx);
-                            owner.settle(ctx);
-                        }
-                    });
+                    self.asking.push_back((Instant::now() + ASK_WAIT_MAX, sid, index));
+                    self.hurry_later(ctx);
                 }
             }
             (Spoken::Resumes, _) if !self.intake.is_clear() => {
@@ -95,6 +92,31 @@ impl<M: Owned> Owner<M> {
         }
         self.pump(sid, ctx);
         self.tell_later(ctx);
+    }
+
+    /// Sets the one timer for all who ask, unless it is set.
+    fn hurry_later(&mut self, ctx: &mut Context<Self>) {
+        if let (Some((until, ..)), false) = (self.asking.front(), self.hurrying) {
+            self.hurrying = true;
+            let wait = until.saturating_duration_since(Instant::now());
+            ctx.run_later(wait, |owner, ctx| {
+                owner.hurrying = false;
+                owner.hurry(ctx);
+                owner.settle(ctx);
+            });
+        }
+    }
+
+    /// Handles what has waited long enough, although not all before it is safe.
+    fn hurry(&mut self, ctx: &mut Context<Self>) {
+        let now = Instant::now();
+        while let Some((_, sid, index)) = self.asking.pop_front_if(|(until, ..)| *until <= now) {
+            if let Some(input) = self.intake.hurry(sid, index, M::again) {
+                self.feed(input, Via::default(), ctx);
+            }
+        }
+        while self.asking.pop_front_if(|(_, sid, index)| !self.intake.is_waiting(*sid, *index)).is_some() {}
+        self.hurry_later(ctx);
     }
 
     /// What somebody waited for is safe.
