@@ -83,6 +83,26 @@ impl Item {
         })
     }
 
+    /// Whom an effect is for, if it goes to somebody; many are nobody in particular.
+    pub fn receiver_of<M: Machine>(effect: &Effect<M>) -> Option<&str> {
+        match effect {
+            Effect::Route(stanza) => stanza.to.as_ref().map(|to| to.as_str()),
+            Effect::Order(account, _) => Some(account.as_str()),
+            Effect::Fanout { .. } => Some(""),
+            Effect::Socket(..) | Effect::Ask(..) | Effect::Store(..) | Effect::Derive(..) => None,
+        }
+    }
+
+    /// The same of what was kept of it.
+    pub fn receiver(&self) -> Option<&str> {
+        match self {
+            Self::Route(stanza) => stanza.to.as_ref().map(|to| to.as_str()),
+            Self::Order(account, _) => Some(account.as_str()),
+            Self::Fanout(..) => Some(""),
+            Self::Store(_) => None,
+        }
+    }
+
     fn is_worth_keeping(&self) -> bool {
         match self {
             Self::Route(stanza) | Self::Fanout(stanza, _) => {

@@ -26,9 +26,9 @@ impl Label {
         Self { source: mix(name, kind), number }
     }
 
-    /// The so-manieth thing that it led to at this actor.
-    pub fn then(self, name: u64, index: u32) -> Self {
-        Self { source: mix(self.source ^ name, u64::from(index)), number: self.number }
+    /// The thing of that name to which it led at this actor.
+    pub fn then(self, actor: u64, name: u64) -> Self {
+        Self { source: mix(self.source ^ actor, name), number: self.number }
     }
 }
 
@@ -63,10 +63,10 @@ impl Via {
         Self { receipt, label, ..Self::default() }
     }
 
-    /// Of the so-manieth thing that it leads to at this actor.
-    pub fn then(&self, name: u64, index: usize) -> Self {
-        let index = u32::try_from(index).unwrap_or(u32::MAX).wrapping_add(self.turn << 16);
-        Self::new(self.receipt.clone(), self.label.map(|label| label.then(name, index)))
+    /// Of the thing of that name to which it leads at this actor.
+    pub fn then(&self, actor: u64, name: u64) -> Self {
+        let name = name.wrapping_add(u64::from(self.turn) << 32);
+        Self::new(self.receipt.clone(), self.label.map(|label| label.then(actor, name)))
     }
 
     /// Of the copy for one of many receivers.

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use jid::Jid;
-use muster_cluster::{Cluster, Member, Role, Slot, State, Table, simulation};
+use muster_cluster::{Cluster, Member, Role, Slot, Table, simulation};
 use muster_proto::feature::Features;
 use muster_proto::machine::{Env, Timestamp};
 use muster_proto::options::Options;
@@ -56,7 +56,7 @@ pub struct World {
     /// Whether new connections are refused.
     pub draining: AtomicBool,
     table: ArcSwap<Table>,
-    /// No other node is up.
+    /// See [`World::is_alone`].
     alone: AtomicBool,
     me: AtomicU64,
     cluster: OnceLock<Cluster<Remote>>,
@@ -139,12 +139,13 @@ impl World {
 
     /// Acts by another table from now on.
     pub fn set_table(&self, table: Arc<Table>) {
-        let others = |member: &Member| member.state != State::Down && member.incarnation.0 != self.me();
+        let others = |member: &Member| member.incarnation.0 != self.me();
         self.alone.store(!table.view().members.iter().any(others), Ordering::Release);
         self.table.store(table);
     }
 
-    /// Whether no other node is up: then there is nobody who could outlive this one, and nothing to keep for that.
+    /// Whether no other node is a member, be it down: then nobody could outlive this one, and nobody has died of whom
+    /// something may come again.
     pub fn is_alone(&self) -> bool {
         self.alone.load(Ordering::Acquire)
     }

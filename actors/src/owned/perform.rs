@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
+use muster_cluster::hash64;
 use muster_proto::machine::{Effect, Then};
 use muster_proto::store::{Reply, StoreError, Write};
 
@@ -17,6 +18,20 @@ const WRITE_AGAIN: Duration = Duration::from_secs(1);
 /// The kind of labels for what a step led to.
 const POST: u64 = u64::MAX;
 
+/// Tells apart what a step leads to: by whom it is for, since that is the same each time the step is made.
+#[derive(Default)]
+struct Names(Vec<u64>);
+
+impl Names {
+    fn next(&mut self, via: &Via, receiver: Option<&str>) -> u64 {
+        let (Some(receiver), true) = (receiver, via.label.is_some()) else { return 0 };
+        let name = hash64(receiver.as_bytes());
+        let times = self.0.iter().filter(|known| **known == name).count() as u64;
+        self.0.push(name);
+        name.wrapping_add(times)
+    }
+}
+
 impl<M: Owned> Owner<M> {
     /// Performs the effects whose changes are committed, in order. Without a lease they wait for it.
     pub(super) fn release(&mut self, ctx: &mut Context<Self>) {
@@ -27,8 +42,10 @@ impl<M: Owned> Owner<M> {
             let Held { effects, via, post, .. } = held;
             // What changes led to is in both copies: from here on this owner answers for it.
             let own = post.map(|number| self.posted(number));
-            for (index, effect) in effects.into_iter().enumerate() {
-                let on = own.as_ref().unwrap_or(&via).then(self.name, index);
+            let mut names = Names::default();
+            for effect in effects {
+                let on = own.as_ref().unwrap_or(&via);
+                let on = on.then(self.name, names.next(on, Item::receiver_of(&effect)));
                 self.perform(effect, on, &via, ctx);
             }
             own.into_iter().for_each(|own| own.receipt.settle());
@@ -116,8 +133,9 @@ impl<M: Owned> Owner<M> {
         let posts: Vec<Post> = self.ledger.posts().cloned().collect();
         for Post { number, items } in posts {
             let via = self.posted(number);
-            for (index, item) in items.into_iter().enumerate() {
-                let on = via.then(self.name, index);
+            let mut names = Names::default();
+            for item in items {
+                let on = via.then(self.name, names.next(&via, item.receiver()));
                 match item {
                     Item::Route(stanza) => self.world.route(stanza, on),
                     Item::Fanout(stanza, to) => self.world.fanout(stanza, to, on),
