@@ -194,7 +194,9 @@ impl Login {
                 self.bind(manners, out);
             }
             // Some say more than they were asked for.
-            step @ (Step::Bound | Step::Enabled) if starts(stanza, "<r") || starts(stanza, "<presence") => {
+            step @ (Step::Bound | Step::Enabled)
+                if ["<r", "<presence", "<message"].iter().any(|some| starts(stanza, some)) =>
+            {
                 self.step = step
             }
             _ => bail!("unexpected: {}", String::from_utf8_lossy(stanza)),

@@ -106,8 +106,9 @@ impl Wire {
 
     /// Begins TLS with a ticket, if there is one, on a clear connection.
     pub(super) fn resume(&mut self, tickets: &Tickets, domain: &str) -> io::Result<bool> {
-        if let Self::Clear(stream) = std::mem::replace(self, Self::Gone) {
-            *self = Self::Resuming(Box::new(tickets.begin(domain, stream)?));
+        match std::mem::replace(self, Self::Gone) {
+            Self::Clear(stream) => *self = Self::Resuming(Box::new(tickets.begin(domain, stream)?)),
+            other => *self = other,
         }
         let Self::Resuming(resuming) = self else { return Ok(true) };
         resuming.shake_hands()

@@ -25,6 +25,8 @@ pub use part::Part;
 
 const DOMAIN: &str = "localhost";
 const LOOK: Duration = Duration::from_secs(1);
+/// So much of what a refusal said is shown.
+const WHY: usize = 80;
 const TELL_EVERY: u32 = 10;
 /// How long nothing may go forward before a run is given up.
 const STALL_MAX: Duration = Duration::from_secs(180);
@@ -131,7 +133,10 @@ impl Play<'_> {
         let (began, busy) = (Instant::now(), servers.cpu());
         let mut fleet = Fleet::start(&self.parts(&nodes))?;
         let generators = Processes::new(fleet.pids());
-        self.wait(&mut fleet, "log in", |status| status.came + usize_of(status.gone) >= status.clients)?;
+        self.wait(&mut fleet, "log in", |status| {
+            // A generator that has not said anything yet has no clients.
+            status.clients >= self.sessions && status.came + usize_of(status.gone) >= status.clients
+        })?;
         outcome.log_in_seconds = began.elapsed().as_secs_f64();
         outcome.log_in_cpu_seconds = (servers.cpu().saturating_sub(busy)).as_secs_f64();
         outcome.held = Held::now(&servers, &generators);
@@ -266,6 +271,9 @@ fn say(what: &str, status: &Status) {
         status.resumed,
         status.ended,
         status.refused,
-        status.why.as_ref().map_or_else(String::new, |why| format!(" ({why})")),
+        status
+            .why
+            .as_ref()
+            .map_or_else(String::new, |why| format!(" ({})", why.chars().take(WHY).collect::<String>())),
     );
 }

@@ -14,8 +14,9 @@ use super::process::END_TIME_MAX;
 use super::redis::Redis;
 use super::{Failure, refused};
 
-/// How long the cluster may take to become ready.
+/// How long the cluster may take to become ready, and how much longer for each node: each is a change of the view for all.
 const READY_TIME_MAX: Duration = Duration::from_secs(90);
+const READY_TIME_PER_NODE: Duration = Duration::from_secs(5);
 /// Lines of a log that are shown when its process ends too early.
 const LOG_LINES: usize = 12;
 
@@ -59,7 +60,8 @@ impl Nodes {
 
     /// Waits until every node says that it is ready.
     pub(super) async fn wait_until_ready(&mut self, plan: &Plan) -> Result<(), Failure> {
-        let deadline = Instant::now() + READY_TIME_MAX;
+        let nodes = u32::try_from(plan.nodes.len()).unwrap_or(u32::MAX);
+        let deadline = Instant::now() + READY_TIME_MAX + READY_TIME_PER_NODE.saturating_mul(nodes);
         for node in &plan.nodes {
             let mut why = String::new();
             while !is_ready(node.http, &mut why) {
