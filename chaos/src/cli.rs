@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::site::Store;
 use crate::trial::{self, Place, Plan};
-use crate::{faults, invariants, traffic, verdict};
+use crate::{faults, invariants, proof, traffic, verdict};
 
 /// Breaks a cluster of real processes on purpose, and tells what did not hold.
 #[derive(Parser)]
@@ -24,6 +24,8 @@ enum Command {
     Run(Run),
     /// Run again what a report.json says, or what a seed makes of the defaults
     Replay(Replay),
+    /// Have a server that is broken on purpose caught, in each way: the server must be built with its `sabotage` feature
+    Prove(Prove),
     /// Tell which faults, loads and invariants there are
     List,
 }
@@ -73,11 +75,26 @@ struct Replay {
     place: Where,
 }
 
+#[derive(Args)]
+struct Prove {
+    /// Decides all that is left to chance
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How long each run makes faults
+    #[arg(long, default_value_t = 0.5)]
+    minutes: f64,
+    #[command(flatten)]
+    place: Where,
+}
+
 /// Does what the command line says: 0 if all held, 1 if not, 2 if it could not be tried.
 pub fn harness() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(run) => run_plan(&run.plan(), run.place),
         Command::Replay(replay) => plan_of(&replay.what).and_then(|plan| run_plan(&plan, replay.place)),
+        Command::Prove(Prove { seed, minutes, place }) => {
+            proof::prove(&place.muster, &place.out, seed, minutes)
+        }
         Command::List => {
             list();
             Ok(true)
@@ -104,7 +121,7 @@ fn run_plan(plan: &Plan, place: Where) -> anyhow::Result<bool> {
     let place = Place { muster: place.muster, out: place.out };
     std::fs::create_dir_all(&place.out).with_context(|| place.out.display().to_string())?;
     let history = trial::run(plan, &place)?;
-    Ok(verdict::pass(plan, &history, &place.out)?.is_empty())
+    Ok(verdict::pass(plan, &history, &place.out)?.demanded.is_empty())
 }
 
 impl Run {
@@ -138,7 +155,7 @@ impl Run {
         let line = ["muster-chaos".to_owned(), "run".to_owned(), format!("--seed={seed}")];
         match Cli::parse_from(line).command {
             Command::Run(run) => run,
-            Command::Replay(_) | Command::List => unreachable!("the line says run"),
+            Command::Replay(_) | Command::Prove(_) | Command::List => unreachable!("the line says run"),
         }
     }
 }

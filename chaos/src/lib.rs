@@ -15,6 +15,7 @@ pub mod million;
 mod nodes;
 pub mod picture;
 mod play;
+mod proof;
 mod site;
 mod traffic;
 mod trial;

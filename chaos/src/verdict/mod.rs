@@ -49,12 +49,20 @@ struct Report<'a> {
     incidents: &'a [Incident],
 }
 
-/// Judges, writes report.md, report.json and pictures into a folder, and returns the names of the invariants that were
-/// broken and are demanded.
+/// The names of the invariants that were broken.
+#[derive(Clone, Debug, Default)]
+pub struct Broken {
+    /// All of them.
+    pub all: Vec<&'static str>,
+    /// Those that are demanded.
+    pub demanded: Vec<&'static str>,
+}
+
+/// Judges, writes report.md, report.json and pictures into a folder, and returns what was broken.
 ///
 /// # Errors
 /// A file cannot be written.
-pub fn pass(plan: &Plan, history: &History, out: &Path) -> anyhow::Result<Vec<&'static str>> {
+pub fn pass(plan: &Plan, history: &History, out: &Path) -> anyhow::Result<Broken> {
     let findings = judge(history);
     let felt = figures::felt(history);
     let report = Report {
@@ -74,7 +82,10 @@ pub fn pass(plan: &Plan, history: &History, out: &Path) -> anyhow::Result<Vec<&'
     std::fs::write(out.join("availability.svg"), pictures::timeline(history))?;
     std::fs::write(out.join("resumption.svg"), pictures::resumption(&felt))?;
     tell(&report, out);
-    Ok(findings.iter().filter(|finding| finding.fails()).map(|finding| finding.invariant).collect())
+    let names = |of: fn(&Finding) -> bool| {
+        findings.iter().filter(|finding| of(finding)).map(|finding| finding.invariant).collect()
+    };
+    Ok(Broken { all: names(|finding| finding.count > 0), demanded: names(Finding::fails) })
 }
 
 fn judge(history: &History) -> Vec<Finding> {
