@@ -11,6 +11,7 @@ use muster_proto::store::Write;
 use serde::{Deserialize, Serialize};
 
 use crate::receipt::Label;
+use crate::sabotage;
 
 /// A source that has been silent for so many seconds has no input under way any more.
 const SILENT_SECONDS: u64 = 60;
@@ -147,7 +148,8 @@ impl Ledger {
     /// Whether it has come before.
     pub fn knows(&self, label: Label) -> bool {
         let mut known = self.sources.iter().filter(|source| source.name == label.source).copied();
-        known.any(|mut source| source.see(label.number))
+        let known = known.any(|mut source| source.see(label.number));
+        known && !sabotage::is_on(sabotage::DEDUP_OFF)
     }
 
     /// Whether it has come before; if not, it has now.
@@ -159,7 +161,7 @@ impl Ledger {
             return false;
         };
         source.at = at;
-        source.see(label.number)
+        source.see(label.number) && !sabotage::is_on(sabotage::DEDUP_OFF)
     }
 
     fn make_room(&mut self, now: u32) {

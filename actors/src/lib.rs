@@ -21,6 +21,7 @@ mod receipt;
 mod remote;
 mod room;
 mod router;
+mod sabotage;
 mod session;
 mod shown;
 mod socket;

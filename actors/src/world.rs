@@ -19,6 +19,7 @@ use crate::moves::Moves;
 use crate::office::Office;
 use crate::parts::Joined;
 use crate::remote::Remote;
+use crate::sabotage;
 use crate::shown::Shown;
 use crate::sockets::Sockets;
 use crate::storage::Storage;
@@ -129,7 +130,8 @@ impl World {
 
     /// Whether this node has no lease: it must not act as an owner now.
     pub fn is_fenced(&self) -> bool {
-        self.cluster.get().is_some_and(|cluster| !cluster.holds_lease())
+        let fenced = self.cluster.get().is_some_and(|cluster| !cluster.holds_lease());
+        fenced && !sabotage::is_on(sabotage::FENCE_OFF)
     }
 
     /// Who owns what, as this node acts by it.

@@ -1,0 +1,23 @@
+//! Ways to break a server on purpose, so that it can be proved that this is noticed (`muster-chaos prove`). They are there in
+//! a build with the feature `sabotage` only, which no release has: elsewhere each question is `false` when it is compiled.
+
+/// Effects are released before the backup has their changes.
+pub const ACKS_BEFORE_BACKUP: &str = "acks-before-backup";
+/// An owner acts without a lease.
+pub const FENCE_OFF: &str = "fence-off";
+/// What has come before is taken again.
+pub const DEDUP_OFF: &str = "dedup-off";
+
+/// Whether the environment asks for it (`MUSTER_SABOTAGE`).
+#[cfg(feature = "sabotage")]
+pub fn is_on(what: &str) -> bool {
+    static ASKED: std::sync::LazyLock<String> =
+        std::sync::LazyLock::new(|| std::env::var("MUSTER_SABOTAGE").unwrap_or_default());
+    *ASKED == what
+}
+
+/// Never.
+#[cfg(not(feature = "sabotage"))]
+pub const fn is_on(_: &str) -> bool {
+    false
+}
