@@ -47,9 +47,10 @@ pub fn set_level(level: &str) {
     }
 }
 
-/// The HTTP server tells at length that it starts and ends; only its trouble matters here.
+/// The HTTP server tells at length that it starts and ends, and gossip whatever comes out of turn; only their trouble
+/// matters here.
 fn filter(level: &str) -> EnvFilter {
-    EnvFilter::new(format!("actix_server=warn,{level}"))
+    EnvFilter::new(format!("actix_server=warn,chitchat=warn,{level}"))
 }
 
 /// Puts the node's name into each line.

@@ -40,6 +40,11 @@ impl<M: Owned> Owner<M> {
         }
         while let Some(held) = self.held.pop_front_if(|held| self.copying.is_committed(held.lsn)) {
             let Held { effects, via, post, .. } = held;
+            if post.is_some() {
+                // Who wrote what by which epoch, for those who check that no two did: `muster-chaos` reads it.
+                let (slot, epoch) = (self.slot, self.world.epoch());
+                tracing::trace!(target: "muster_actors::writes", role = ?M::ROLE, slot, epoch, "committed");
+            }
             // What changes led to is in both copies: from here on this owner answers for it.
             let own = post.map(|number| self.posted(number));
             let mut names = Names::default();

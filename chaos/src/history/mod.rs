@@ -15,6 +15,7 @@ pub use samples::{NodeSample, Sample};
 use serde::Serialize;
 
 use crate::client::ClientId;
+use crate::site::Written;
 
 /// Everything that is known of a run.
 #[derive(Debug, Default, Serialize)]
@@ -33,6 +34,8 @@ pub struct History {
     pub incidents: Vec<Incident>,
     /// Looks at the nodes, in order.
     pub samples: Vec<Sample>,
+    /// What owners wrote, in order.
+    pub writes: Vec<Written>,
     /// Roster changes.
     pub changes: Vec<Change>,
     /// Log-ins of the churn.

@@ -14,6 +14,7 @@ mod service;
 mod sessions;
 mod stored;
 mod views;
+mod writers;
 
 pub use demanded::not_yet;
 
@@ -48,6 +49,7 @@ pub const ALL: &[Invariant] = &[
     occupants::KEPT,
     counts::EXACT,
     sessions::NONE_LOST,
+    writers::ONE,
     views::ONE_PER_EPOCH,
     views::RISING,
     converging::SOON,

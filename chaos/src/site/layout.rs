@@ -71,6 +71,8 @@ impl Layout {
             set(&mut file, "cluster", "advertise", Value::String(shown));
             set(&mut file, "cluster", "seeds", Value::Array(seeds.clone()));
             set(&mut file, "node", "drain_seconds_max", Value::Integer(DRAIN_SECONDS_MAX));
+            let level = "info,muster_actors::writes=trace";
+            set(&mut file, "log", "level", Value::String(level.to_owned()));
             if let Some(redis) = redis {
                 let mut storage = Table::new();
                 storage.insert("kind".into(), Value::String("redis".into()));

@@ -6,6 +6,7 @@ mod process;
 mod redis;
 mod seen;
 pub mod wires;
+mod writes;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -18,6 +19,7 @@ pub use node::{Node, Run};
 pub use redis::Redis;
 pub use seen::{Eye, Member};
 use wires::{Flow, Wires};
+pub use writes::Written;
 
 use crate::client::Accounts;
 
@@ -219,6 +221,13 @@ impl Site {
             views.push((status.epoch, status.view_epoch, status.nodes));
         }
         views.windows(2).any(|pair| pair[0] != pair[1]).then(|| "nodes act by different views".to_owned())
+    }
+
+    /// All that nodes say they wrote, by their logs, in the order in which they did.
+    #[must_use]
+    pub fn written(&self) -> Vec<Written> {
+        let logs = self.nodes.iter().map(|node| std::fs::read_to_string(node.log()).unwrap_or_default());
+        writes::read(logs.enumerate())
     }
 
     /// A look at each node, for other threads.

@@ -114,6 +114,7 @@ pub fn run(plan: &Plan, place: &Place) -> anyhow::Result<History> {
     let mut readers = Readers::new(&chronicle.write(), plan.nodes, absent);
     engine.run(&mut readers)?;
     readers.conclude(&mut chronicle.write());
+    chronicle.write().writes = site.written();
     let history = std::mem::take(&mut *chronicle.write());
     Ok(history)
 }

@@ -6,10 +6,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::history::{Chronicle, NodeSample, Sample};
-use crate::measure::Processes;
 use crate::site::{Eye, Site};
 
 const EVERY: Duration = Duration::from_millis(250);
+/// Of so many looks, one looks at metrics, too.
+const METRICS_EVERY: u32 = 4;
 
 type Last = Arc<Mutex<Vec<Option<NodeSample>>>>;
 
@@ -27,8 +28,15 @@ impl Watch {
         for (number, eye) in site.eyes().into_iter().enumerate() {
             let (over, last) = (over.clone(), last.clone());
             threads.push(thread("look", move || {
+                let mut looks = 0u32;
+                let mut bare = None;
                 while !over.load(Ordering::Relaxed) {
-                    let seen = look(&eye);
+                    // Metrics cost more than the rest, and change slower.
+                    if looks.is_multiple_of(METRICS_EVERY) {
+                        bare = eye.metrics().ok().and_then(|all| all.sum("muster_under_replicated_slots"));
+                    }
+                    looks += 1;
+                    let seen = look(&eye, bare);
                     last.lock().expect("nobody panics with it")[number] = seen;
                     std::thread::sleep(EVERY);
                 }
@@ -51,10 +59,9 @@ fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<J
     std::thread::Builder::new().name(name.into()).spawn(work)
 }
 
-fn look(eye: &Eye) -> Option<NodeSample> {
+fn look(eye: &Eye, bare: Option<f64>) -> Option<NodeSample> {
     let pid = eye.pid()?;
     let status = eye.status().ok()?;
-    let under_replicated = eye.metrics().ok().and_then(|m| m.sum("muster_under_replicated_slots"));
     Some(NodeSample {
         pid,
         ready: eye.readiness().is_ok(),
@@ -62,9 +69,16 @@ fn look(eye: &Eye) -> Option<NodeSample> {
         view_epoch: status.view_epoch,
         moving: status.slots_arriving + status.slots_leaving,
         members: status.nodes.into_iter().map(|seen| seen.member).collect(),
-        under_replicated: under_replicated.map(|slots| slots as u64),
-        rss_kib: Processes::new(vec![pid]).memory().rss_kib,
+        under_replicated: bare.map(|slots| slots as u64),
+        rss_kib: resident_kib(pid).unwrap_or_default(),
     })
+}
+
+/// Resident memory of one process (proc(5), `/proc/pid/statm`, in pages).
+fn resident_kib(pid: u32) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let pages: u64 = text.split_whitespace().nth(1)?.parse().ok()?;
+    Some(pages * rustix::param::page_size() as u64 / 1024)
 }
 
 impl Drop for Watch {
