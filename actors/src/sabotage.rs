@@ -3,7 +3,7 @@
 
 /// Effects are released before the backup has their changes.
 pub const ACKS_BEFORE_BACKUP: &str = "acks-before-backup";
-/// An owner acts without a lease.
+/// An owner without a lease goes on, and waits for no backup.
 pub const FENCE_OFF: &str = "fence-off";
 /// What has come before is taken again.
 pub const DEDUP_OFF: &str = "dedup-off";

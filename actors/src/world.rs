@@ -130,8 +130,16 @@ impl World {
 
     /// Whether this node has no lease: it must not act as an owner now.
     pub fn is_fenced(&self) -> bool {
-        let fenced = self.cluster.get().is_some_and(|cluster| !cluster.holds_lease());
-        fenced && !sabotage::is_on(sabotage::FENCE_OFF)
+        self.lacks_lease() && !sabotage::is_on(sabotage::FENCE_OFF)
+    }
+
+    /// Whether it has none and goes on, alone: never, but on purpose.
+    pub fn ignores_fence(&self) -> bool {
+        sabotage::is_on(sabotage::FENCE_OFF) && self.lacks_lease()
+    }
+
+    fn lacks_lease(&self) -> bool {
+        self.cluster.get().is_some_and(|cluster| !cluster.holds_lease())
     }
 
     /// Who owns what, as this node acts by it.

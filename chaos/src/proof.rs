@@ -22,12 +22,12 @@ const ALL: [Sabotage; 3] = [
     Sabotage {
         name: "acks-before-backup",
         what: "effects are released before the backup has their changes",
-        fault: "crash",
+        fault: "isolate",
         caught_by: &["acknowledged-is-kept", "rooms-reach-all", "h-is-exact"],
     },
     Sabotage {
         name: "fence-off",
-        what: "an owner acts without a lease, and backups and the store take what it says",
+        what: "an owner without a lease goes on, and waits for no backup",
         fault: "isolate",
         caught_by: &[
             "acknowledged-is-kept",
@@ -40,7 +40,7 @@ const ALL: [Sabotage; 3] = [
     Sabotage {
         name: "dedup-off",
         what: "a receiver takes what it has seen before",
-        fault: "crash",
+        fault: "isolate",
         caught_by: &["no-duplicates"],
     },
 ];

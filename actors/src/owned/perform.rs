@@ -38,7 +38,8 @@ impl<M: Owned> Owner<M> {
         if !self.held.is_empty() && self.world.is_fenced() {
             return self.release_later(ctx);
         }
-        while let Some(held) = self.held.pop_front_if(|held| self.copying.is_committed(held.lsn)) {
+        let alone = self.world.ignores_fence();
+        while let Some(held) = self.held.pop_front_if(|held| alone || self.copying.is_committed(held.lsn)) {
             let Held { effects, via, post, .. } = held;
             if post.is_some() {
                 // Who wrote what by which epoch, for those who check that no two did: `muster-chaos` reads it.
