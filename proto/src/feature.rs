@@ -38,6 +38,17 @@ pub enum Door {
     ToClient,
 }
 
+/// What a feature may do with a stanza at a door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Power {
+    /// [`Feature::guard`]: may refuse it.
+    Guard,
+    /// [`Feature::stamp`]: may add to it.
+    Stamp,
+    /// [`Feature::watch`]: may look at it.
+    Watch,
+}
+
 /// Where a feature comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spec {
@@ -127,6 +138,11 @@ pub trait Feature: Send + Sync + 'static {
         Answer::Later
     }
 
+    /// At which doors it stands, and with what power. It is not asked of any other stanza, so most cost none anything.
+    fn stands(&self) -> &'static [(Door, Power)] {
+        &[]
+    }
+
     /// May refuse a stanza.
     ///
     /// # Errors
@@ -145,6 +161,8 @@ pub trait Feature: Send + Sync + 'static {
 /// Every feature, and who answers what.
 pub struct Features {
     all: Vec<Box<dyn Feature>>,
+    /// Who stands at a door with a power, in order: by door, then by power.
+    standing: [[Vec<usize>; 3]; 4],
     asks: HashMap<(Place, IqType, &'static str, &'static str), usize>,
 }
 
@@ -152,12 +170,16 @@ impl Features {
     /// Indexes a list. The first of two that answer the same wins.
     pub fn new(all: Vec<Box<dyn Feature>>) -> Self {
         let mut asks = HashMap::new();
+        let mut standing = <[[Vec<usize>; 3]; 4]>::default();
         for (index, feature) in all.iter().enumerate() {
+            for (door, power) in feature.stands() {
+                standing[*door as usize][*power as usize].push(index);
+            }
             for ask in feature.asks() {
                 asks.entry((ask.place, ask.kind, ask.ns, ask.name)).or_insert(index);
             }
         }
-        Self { all, asks }
+        Self { all, standing, asks }
     }
 
     /// All of them, in order.
@@ -185,21 +207,25 @@ impl Features {
             .map(|(_, index)| self.all[*index].as_ref())
     }
 
+    fn at(&self, door: Door, power: Power) -> impl Iterator<Item = &dyn Feature> {
+        self.standing[door as usize][power as usize].iter().map(|index| self.all[*index].as_ref())
+    }
+
     /// Runs all guards of a door.
     ///
     /// # Errors
     /// The first refusal.
     pub fn guard(&self, door: Door, cx: &mut Cx<'_, '_>, stanza: &Stanza) -> Result<(), StanzaError> {
-        self.iter().try_for_each(|feature| feature.guard(door, cx, stanza))
+        self.at(door, Power::Guard).try_for_each(|feature| feature.guard(door, cx, stanza))
     }
 
     /// Runs all stamps of a door.
     pub fn stamp(&self, door: Door, cx: &mut Cx<'_, '_>, stanza: &mut Stanza) {
-        self.iter().for_each(|feature| feature.stamp(door, cx, stanza));
+        self.at(door, Power::Stamp).for_each(|feature| feature.stamp(door, cx, stanza));
     }
 
     /// Runs all watches of a door.
     pub fn watch(&self, door: Door, cx: &mut Cx<'_, '_>, stanza: &Stanza) {
-        self.iter().for_each(|feature| feature.watch(door, cx, stanza));
+        self.at(door, Power::Watch).for_each(|feature| feature.watch(door, cx, stanza));
     }
 }

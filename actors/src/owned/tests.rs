@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix_rt::Arbiter;
 use muster_cluster::{Incarnation, Member, NodeId, Roles, State as Standing, Table, View};
-use muster_proto::feature::{Cx, Door, Feature, Features, Place, Spec};
+use muster_proto::feature::{Cx, Door, Feature, Features, Place, Power, Spec};
 use muster_proto::machine::SocketId;
 use muster_proto::options::{Domain, Options};
 use muster_proto::sasl::Credentials;
@@ -39,8 +39,12 @@ impl Feature for Clumsy {
         &[]
     }
 
-    fn guard(&self, door: Door, _: &mut Cx<'_, '_>, stanza: &Stanza) -> Result<(), StanzaError> {
-        assert!(door != Door::AtAccount || stanza.id.as_deref() != Some("fall"), "fallen, on purpose");
+    fn stands(&self) -> &'static [(Door, Power)] {
+        &[(Door::AtAccount, Power::Guard)]
+    }
+
+    fn guard(&self, _: Door, _: &mut Cx<'_, '_>, stanza: &Stanza) -> Result<(), StanzaError> {
+        assert!(stanza.id.as_deref() != Some("fall"), "fallen, on purpose");
         Ok(())
     }
 }

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 
 use super::{is_own, set};
-use crate::feature::{Answer, Ask, Cx, Door, Feature, Place, Spec};
+use crate::feature::{Answer, Ask, Cx, Door, Feature, Place, Power, Spec};
 use crate::ns;
 use crate::options::Options;
 use crate::session::Change;
@@ -52,6 +52,10 @@ impl Feature for Carbons {
             cx.commit(Change::Carbons(sid, on));
         }
         Answer::Result(None)
+    }
+
+    fn stands(&self) -> &'static [(Door, Power)] {
+        &[(Door::FromClient, Power::Watch), (Door::AtAccount, Power::Watch)]
     }
 
     fn watch(&self, door: Door, cx: &mut Cx<'_, '_>, stanza: &Stanza) {
