@@ -54,8 +54,12 @@ pub fn text(text: &str, out: &mut Vec<u8>) {
 /// U+FFFD, for what XML cannot say at all (XML 1.0 §2.2).
 const NO_CHARACTER: &str = "\u{fffd}";
 
-fn escaped(text: &str, escape: fn(u8) -> Option<&'static str>, out: &mut Vec<u8>) {
+fn escaped(text: &str, escape: impl Fn(u8) -> Option<&'static str>, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
+    // Nearly every text can stand as it is, and one pass shows it.
+    if !bytes.iter().fold(false, |special, byte| special | is_special(*byte)) {
+        return out.extend_from_slice(bytes);
+    }
     let mut written = 0;
     for (at, byte) in bytes.iter().enumerate() {
         let (escape, len) = match escape(*byte) {
@@ -69,6 +73,11 @@ fn escaped(text: &str, escape: fn(u8) -> Option<&'static str>, out: &mut Vec<u8>
         written = at + len;
     }
     out.extend_from_slice(&bytes[written..]);
+}
+
+/// Whether a byte may have to be written as something else.
+fn is_special(byte: u8) -> bool {
+    byte < 0x20 || matches!(byte, b'<' | b'>' | b'&' | b'\'' | b'"' | 0xef)
 }
 
 fn in_text(byte: u8) -> Option<&'static str> {
