@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr2;
+
 use crate::stream::{StreamCondition, StreamError};
 
 /// The end of a stream over what is not XML (RFC 6120 §4.9.3.13).
@@ -25,13 +27,18 @@ pub(super) fn too_much(text: &'static str) -> StreamError {
 /// # Errors
 /// `unsupported-encoding` (RFC 6120 §11.6), or `not-well-formed` for a control character (XML 1.0 §2.2).
 pub(super) fn check(bytes: &[u8]) -> Result<usize, StreamError> {
+    let is_control = |byte: u8| byte < 0x20 && !is_space(byte);
+    // Nearly everything is ASCII and legal, and one pass shows it.
+    let is_bad = |bad: bool, byte: &u8| bad | (*byte >= 0x80) | is_control(*byte);
+    if !bytes.iter().fold(false, is_bad) {
+        return Ok(bytes.len());
+    }
     let (legal, is_utf8) = match std::str::from_utf8(bytes) {
         Ok(_) => (bytes.len(), true),
         Err(error) => (error.valid_up_to(), error.error_len().is_none()),
     };
     let bytes = &bytes[..legal];
-    let is_control = |byte: u8| byte < 0x20 && !is_space(byte);
-    if bytes.iter().fold(false, |bad, byte| bad | is_control(*byte)) {
+    if bytes.iter().any(|byte| is_control(*byte)) {
         return Err(not_well_formed("illegal character"));
     }
     // U+FFFE and U+FFFF.
@@ -128,7 +135,7 @@ pub(super) fn reference(text: &str) -> Result<(char, usize), StreamError> {
 pub(super) fn check_text(text: &str) -> Result<(), StreamError> {
     let bytes = text.as_bytes();
     let mut at = 0;
-    while let Some(next) = bytes[at..].iter().position(|byte| matches!(byte, b'&' | b']')) {
+    while let Some(next) = memchr2(b'&', b']', &bytes[at..]) {
         at += next;
         if bytes[at] == b'&' {
             at += reference(&text[at..])?.1;

@@ -291,7 +291,7 @@ fn complete(
             unit.read_header(bytes, bounds)?.map(|end| (end, Found::Header))
         }
         (State::Open | State::Over, b'/') => match unit.read_footer(bytes)? {
-            Some((end, closed)) if closed == name => Some((end, Found::Footer)),
+            Some((end, closed)) if closed == name.as_bytes() => Some((end, Found::Footer)),
             Some(_) => return Err(not_well_formed("the end of another element than the stream")),
             None => None,
         },

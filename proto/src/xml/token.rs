@@ -1,5 +1,7 @@
 //! Tokens of XML: where one ends, however its bytes arrive, and what a start tag says.
 
+use memchr::memchr;
+
 use super::chars::{self, is_space, not_well_formed, restricted, too_much};
 use crate::stream::StreamError;
 
@@ -11,9 +13,14 @@ pub(super) struct Span {
 }
 
 impl Span {
-    /// The text there.
+    /// The text there. Checks once more that it is UTF-8: what is only compared is better compared as bytes.
     pub(super) fn of(self, bytes: &[u8]) -> &str {
-        text(&bytes[self.start..self.end])
+        text(self.raw(bytes))
+    }
+
+    /// The bytes there.
+    pub(super) fn raw(self, bytes: &[u8]) -> &[u8] {
+        &bytes[self.start..self.end]
     }
 
     pub(super) fn is_empty(self) -> bool {
@@ -90,8 +97,7 @@ impl Search {
                 self.tag_end(bytes, at)?.map(|end| (kind, end))
             }
             _ => {
-                let end =
-                    bytes[self.seen..].iter().position(|byte| *byte == b'<').map(|found| self.seen + found);
+                let end = memchr(b'<', &bytes[self.seen..]).map(|found| self.seen + found);
                 self.seen = bytes.len();
                 end.map(|end| (Kind::Text, end))
             }
@@ -186,12 +192,12 @@ pub(super) fn start_tag(
 ///
 /// # Errors
 /// `not-well-formed`.
-pub(super) fn end_tag(bytes: &[u8], span: Span) -> Result<&str, StreamError> {
+pub(super) fn end_tag(bytes: &[u8], span: Span) -> Result<&[u8], StreamError> {
     let name = name(bytes, span.start + 2, span.end - 1)?;
     if skip_space(bytes, name.local.end, span.end - 1) != span.end - 1 {
         return Err(not_well_formed("attributes in an end tag"));
     }
-    Ok(name.whole().of(bytes))
+    Ok(name.whole().raw(bytes))
 }
 
 /// Reads the attribute that starts at `at`.
@@ -210,7 +216,7 @@ pub(super) fn attribute(bytes: &[u8], at: usize, end: usize) -> Result<Attribute
         return Err(not_well_formed("an attribute's value without quotes"));
     }
     let start = open + 1;
-    let len = bytes[start..end].iter().position(|byte| *byte == quote);
+    let len = memchr(quote, &bytes[start..end]);
     let close = start + len.ok_or_else(|| not_well_formed("a quote that does not close"))?;
     let value = Span { start, end: close };
     if bytes[start..close].contains(&b'&') {
