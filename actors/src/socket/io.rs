@@ -1,6 +1,6 @@
 //! The bytes of a connection: clear or TLS, never both, and nothing held while nothing happens.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -13,10 +13,11 @@ use tokio_openssl::SslStream;
 
 /// Bytes read at once. One buffer per arbiter, lent to whichever socket is read.
 const READ_BYTES: usize = 16 * 1024;
-/// Room kept for output between writes; more is given back.
-const KEEP_BYTES: usize = 1024;
+/// The largest buffer for output that is kept for whoever writes next.
+const SPARE_BYTES_MAX: usize = 64 * 1024;
 
 thread_local! {
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into_boxed_slice());
 }
 
@@ -123,7 +124,7 @@ impl Io {
     }
 }
 
-/// Output that waits for the client to read.
+/// Output that waits for the client to read. Its buffer is lent by the arbiter, too: one that is read holds none.
 #[derive(Default)]
 pub struct Unsent {
     bytes: Vec<u8>,
@@ -133,6 +134,9 @@ pub struct Unsent {
 impl Unsent {
     /// Where to append.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
+        if self.bytes.capacity() == 0 {
+            self.bytes = SPARE.take();
+        }
         &mut self.bytes
     }
 
@@ -150,9 +154,11 @@ impl Unsent {
             }
             self.sent += written;
         }
-        self.sent = 0;
-        self.bytes.clear();
-        self.bytes.shrink_to(KEEP_BYTES);
+        let Self { mut bytes, .. } = std::mem::take(self);
+        bytes.clear();
+        if (1..=SPARE_BYTES_MAX).contains(&bytes.capacity()) {
+            SPARE.set(bytes);
+        }
         Poll::Ready(Ok(()))
     }
 }

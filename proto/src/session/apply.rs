@@ -12,6 +12,8 @@ impl Session {
             Change::Exists => self.exists = true,
             Change::Bound(resource, anonymous) => {
                 self.sid_last = resource.sid;
+                // Nearly every account has one, and room for three more would be an eighth of an idle session.
+                self.resources.reserve_exact(1);
                 self.resources.push(resource.clone());
                 self.anonymous |= *anonymous;
                 self.exists |= *anonymous;

@@ -3,6 +3,8 @@
 //! Bytes are looked at once. A stanza that arrives whole is never copied but for its children, which stay the bytes they
 //! were; what is kept of an incomplete one is bounded by the limits.
 
+use std::cell::Cell;
+
 use minidom::Element;
 
 use super::chars::{self, is_space, not_well_formed, restricted, too_much};
@@ -69,6 +71,11 @@ enum State {
     Over,
 }
 
+thread_local! {
+    /// What a child of the stream is read with, lent to whichever reader is at one: between them a connection holds none.
+    static SPARE: Cell<Option<Box<Unit>>> = const { Cell::new(None) };
+}
+
 /// Reads one stream.
 #[derive(Debug)]
 pub struct Reader {
@@ -76,7 +83,8 @@ pub struct Reader {
     bounds: Bounds,
     /// The present child of the stream, if it did not come whole.
     buffer: Vec<u8>,
-    unit: Unit,
+    /// How far that was read.
+    unit: Option<Box<Unit>>,
     outer: Outer,
     /// The stream element's name with its prefix.
     name: String,
@@ -94,7 +102,7 @@ impl Reader {
             state: State::Start,
             bounds,
             buffer: Vec::new(),
-            unit: Unit::default(),
+            unit: None,
             outer: Vec::new(),
             name: String::new(),
         }
@@ -110,17 +118,23 @@ impl Reader {
     /// # Errors
     /// The stream cannot go on. Everything after that is ignored.
     pub fn read(&mut self, input: &mut &[u8]) -> Result<Option<Event>, StreamError> {
-        let result = self.advance(input);
+        let mut unit = self.unit.take().or_else(|| SPARE.take()).unwrap_or_default();
+        let result = self.advance(&mut unit, input);
         if matches!(result, Err(_) | Ok(Some(Event::End))) {
             self.state = State::Over;
             self.buffer = Vec::new();
-            self.unit.reset();
+            unit.reset();
             *input = &[];
+        }
+        if self.buffer.is_empty() {
+            SPARE.set(Some(unit));
+        } else {
+            self.unit = Some(unit);
         }
         result
     }
 
-    fn advance(&mut self, input: &mut &[u8]) -> Result<Option<Event>, StreamError> {
+    fn advance(&mut self, unit: &mut Unit, input: &mut &[u8]) -> Result<Option<Event>, StreamError> {
         loop {
             if self.state == State::Over {
                 *input = &[];
@@ -142,8 +156,7 @@ impl Reader {
                 self.grow(new);
             }
             let bytes = if before > 0 { &self.buffer } else { new };
-            let Some((end, found)) =
-                complete(self.state, &mut self.unit, bytes, &self.outer, &bounds, &self.name)?
+            let Some((end, found)) = complete(self.state, unit, bytes, &self.outer, &bounds, &self.name)?
             else {
                 if bytes.len() > bounds.bytes_max {
                     return Err(too_much("larger than a stanza may be"));
@@ -157,7 +170,7 @@ impl Reader {
             if end > bounds.bytes_max {
                 return Err(too_much("larger than a stanza may be"));
             }
-            let event = self.finish(found, end, new)?;
+            let event = self.finish(found, unit, end, new)?;
             *input = &input[end - before..];
             if event.is_some() {
                 return Ok(event);
@@ -184,7 +197,13 @@ impl Reader {
     }
 
     /// Turns what is complete into an event and gets ready for the next.
-    fn finish(&mut self, found: Found, end: usize, new: &[u8]) -> Result<Option<Event>, StreamError> {
+    fn finish(
+        &mut self,
+        found: Found,
+        unit: &mut Unit,
+        end: usize,
+        new: &[u8],
+    ) -> Result<Option<Event>, StreamError> {
         let buffer = std::mem::take(&mut self.buffer);
         let bytes = if buffer.is_empty() { &new[..end] } else { &buffer[..end] };
         let event = match found {
@@ -194,10 +213,10 @@ impl Reader {
             }
             Found::Header => {
                 self.state = State::Open;
-                Some(Event::Header(self.header(bytes)?))
+                Some(Event::Header(self.header(unit, bytes)?))
             }
             Found::Footer => Some(Event::End),
-            Found::Child => match head::Head::read(&mut self.unit, bytes, &self.outer)? {
+            Found::Child => match head::Head::read(unit, bytes, &self.outer)? {
                 Some(head) => {
                     let head::Head { mut stanza, error, inner } = head;
                     stanza.inner = inner.into_bytes(buffer, new);
@@ -206,21 +225,21 @@ impl Reader {
                         Some(error) => Event::Bad(stanza, error),
                     })
                 }
-                None => Some(Event::Nonza(self.nonza(bytes)?)),
+                None => Some(Event::Nonza(self.nonza(unit, bytes)?)),
             },
         };
-        self.unit.reset();
+        unit.reset();
         Ok(event)
     }
 
-    fn header(&mut self, bytes: &[u8]) -> Result<Header, StreamError> {
-        self.outer = self.unit.declared(bytes);
-        let root = &self.unit.root;
+    fn header(&mut self, unit: &Unit, bytes: &[u8]) -> Result<Header, StreamError> {
+        self.outer = unit.declared(bytes);
+        let root = &unit.root;
         self.name = root.name.whole().of(bytes).to_owned();
         let uri = |prefix: &str| self.outer.iter().find(|(declared, _)| **declared == *prefix);
         let uri = |prefix: &str| uri(prefix).map(|(_, uri)| uri.to_string()).unwrap_or_default();
         let mut header = Header {
-            name: self.unit.local(bytes).to_owned(),
+            name: unit.local(bytes).to_owned(),
             ns: uri(root.name.prefix.of(bytes)),
             content: uri(""),
             is_empty: root.is_empty,
@@ -239,8 +258,8 @@ impl Reader {
         Ok(header)
     }
 
-    fn nonza(&self, bytes: &[u8]) -> Result<Element, StreamError> {
-        if bytes.len() > NONZA_BYTES_MAX || self.unit.elements > NONZA_ELEMENTS_MAX {
+    fn nonza(&self, unit: &Unit, bytes: &[u8]) -> Result<Element, StreamError> {
+        if bytes.len() > NONZA_BYTES_MAX || unit.elements > NONZA_ELEMENTS_MAX {
             return Err(too_much("larger than an element may be that is not a stanza"));
         }
         let mut whole = Vec::with_capacity(bytes.len() + 256);

@@ -86,7 +86,7 @@ pub(super) struct Root {
 }
 
 impl Unit {
-    /// Makes it ready for the next child of the stream; memory that only a large one needs is given back.
+    /// Makes it ready for the next child of a stream.
     pub(super) fn reset(&mut self) {
         let (open, scopes) = (std::mem::take(&mut self.open), std::mem::take(&mut self.scopes));
         let (own, of_root) =
@@ -337,7 +337,7 @@ impl Unit {
     }
 }
 
-/// The vector, ready for use again, if it is not too large to be kept by an idle connection.
+/// The vector, ready for use again; memory that only a large element needs is given back.
 fn emptied<T>(mut vector: Vec<T>) -> Vec<T> {
     const KEPT: usize = 8;
     vector.clear();
