@@ -94,7 +94,7 @@ impl Stream {
                 State::Unbound(who)
             }
             (state, Input::Ack(h)) => {
-                write_element(out, &el("a", ns::SM).with("h", h.to_string()));
+                write(out, format!("<a xmlns='{}' h='{h}'/>", ns::SM).as_bytes());
                 state
             }
             (state, Input::Timeout(_)) if self.has_unasked() => {

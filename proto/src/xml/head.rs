@@ -4,10 +4,13 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use jid::Jid;
+use minidom::Element;
+use minidom::rxml::{Namespace, NcName};
 
 use super::chars;
 use super::unit::{Outer, Unit};
 use super::writer;
+use crate::ns;
 use crate::stanza::{Condition, IqType, Kind, PresenceType, Stanza, StanzaError};
 use crate::stream::{StreamCondition, StreamError};
 
@@ -88,6 +91,33 @@ impl Head {
         let error = error.or(is_bad.then_some(Condition::BadRequest)).map(StanzaError::from);
         Ok(Some(Self { stanza, error, inner: inner(unit, bytes) }))
     }
+}
+
+/// An element with nothing but text inside, and nothing in it that means something else than it is: what SASL and stream
+/// management say. `None` if it must be read as a tree.
+pub(super) fn plain(unit: &Unit, bytes: &[u8]) -> Option<Element> {
+    let text = bytes.get(unit.root.content..unit.content_end).unwrap_or_default();
+    if unit.elements != 1 || text.iter().any(|byte| matches!(byte, b'&' | b'<' | b'\r')) {
+        return None;
+    }
+    let ns = unit.root.ns.as_deref().unwrap_or(ns::CLIENT);
+    let mut element = Element::bare(unit.local(bytes), ns);
+    for attribute in &unit.root.attributes {
+        match attribute.name.prefix.raw(bytes) {
+            b"" if attribute.name.local.raw(bytes) == b"xmlns" => {}
+            b"" => {
+                let name = NcName::try_from(attribute.name.local.of(bytes)).ok()?;
+                let value = chars::value(attribute.value.of(bytes)).ok()?.into_owned();
+                element.attrs_mut().insert(Namespace::NONE, name, value);
+            }
+            b"xmlns" => {}
+            _ => return None,
+        }
+    }
+    if !text.is_empty() {
+        element.append_text_node(std::str::from_utf8(text).ok()?);
+    }
+    Some(element)
 }
 
 /// What an element of unknown type is, so that it can be answered.

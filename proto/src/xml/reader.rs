@@ -262,6 +262,9 @@ impl Reader {
         if bytes.len() > NONZA_BYTES_MAX || unit.elements > NONZA_ELEMENTS_MAX {
             return Err(too_much("larger than an element may be that is not a stanza"));
         }
+        if let Some(element) = head::plain(unit, bytes) {
+            return Ok(element);
+        }
         let mut whole = Vec::with_capacity(bytes.len() + 256);
         whole.extend_from_slice(b"<stream");
         for (prefix, uri) in &self.outer {

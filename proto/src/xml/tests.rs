@@ -154,6 +154,31 @@ fn other_elements_are_trees() {
     assert!(y.is("y", "urn:x"));
 }
 
+proptest! {
+    #[test]
+    fn an_element_that_is_read_without_a_tree_is_the_same_as_with_one(
+        name in "(a|x:r|xml:b)",
+        attributes in proptest::collection::hash_map("(h|id|xml:lang|x:y|xmlns:z)", "([a-z<\"\t\n ]|&amp;|&#65;){1,6}", 0..4),
+        ns in proptest::option::of("(urn:b|urn:&amp;)"),
+        text in "([a-z=\n ]|&lt;|]]|\r|<!\\[CDATA\\[c]]>|<d/>){0,4}",
+        is_empty: bool,
+    ) {
+        let declared = ns.map(|ns| format!(" xmlns='{ns}'")).unwrap_or_default();
+        let attributes: String = attributes
+            .iter()
+            .map(|(name, value)| format!(" {name}='{}'", value.replace('<', "&lt;")))
+            .collect();
+        let start = format!("<{name}{declared}{attributes}");
+        let written = if is_empty { format!("{start}/>") } else { format!("{start}>{text}</{name}>") };
+        let whole = format!("<s xmlns='jabber:client' xmlns:x='urn:x'>{written}</s>");
+        let tree = crate::xml::parse(whole.as_bytes()).unwrap();
+        let (events, error) = inside(&written);
+        prop_assert_eq!(error, None);
+        let [Event::Nonza(read)] = events.as_slice() else { panic!("{events:?}") };
+        prop_assert_eq!(Some(read), tree.children().next());
+    }
+}
+
 #[test]
 fn bad_xml_gets_its_condition() {
     use StreamCondition::*;

@@ -77,6 +77,8 @@ pub(super) struct Root {
     pub(super) attributes: Vec<Attribute>,
     /// Whether it is in `jabber:client`.
     pub(super) is_client: bool,
+    /// Its namespace, if it is another one.
+    pub(super) ns: Option<Box<str>>,
     /// The default namespace of its children, unless it is `jabber:client`.
     pub(super) default: Option<Box<str>>,
     /// Where its content starts.
@@ -200,6 +202,7 @@ impl Unit {
         let name = self.resolve(bytes, outer, tag.name.prefix);
         let (ns, used) = name.ok_or_else(|| not_well_formed("a prefix that is not declared"))?;
         let is_client = ns == ns::CLIENT;
+        let other = (self.open.len() == 1 && !is_client).then(|| ns.into());
         let mut facts = Facts::empty();
         let mut payload = None;
         if self.open.len() == 2 {
@@ -215,7 +218,7 @@ impl Unit {
                 let default = (default != ns::CLIENT).then(|| default.into());
                 std::mem::swap(&mut self.root.attributes, &mut attributes);
                 (self.root.name, self.root.content) = (tag.name, span.end);
-                (self.root.is_client, self.root.default) = (is_client, default);
+                (self.root.is_client, self.root.ns, self.root.default) = (is_client, other, default);
             }
             2 => {
                 self.facts |= facts;
