@@ -21,7 +21,7 @@ use muster_proto::store::{Reply, StoreError};
 
 use crate::copying::Copying;
 use crate::intake::Intake;
-use crate::ledger::{Ledger, Note};
+use crate::ledger::{Ledger, Note, SILENT_SECONDS};
 use crate::mail::{Letter, Mail};
 use crate::receipt::Via;
 use crate::world::{World, now};
@@ -66,6 +66,8 @@ pub struct Owner<M: Owned> {
     asking: VecDeque<(Instant, u64, u64)>,
     /// A timer runs for the first of them.
     hurrying: bool,
+    /// Until then something that changed its machine may come again, and must be known.
+    remembers: Option<Instant>,
     /// Clients that come back, and wait for that.
     resuming: Vec<(M::Input, Via)>,
     /// Effects whose changes are not committed yet.
@@ -112,6 +114,7 @@ impl<M: Owned> Owner<M> {
             Some((machine, ledger)) => (State::Ready(machine), ledger),
             None => (State::Loading(VecDeque::new()), Ledger::default()),
         };
+        let remembers = (!ledger.is_blank()).then(|| Instant::now() + Duration::from_secs(SILENT_SECONDS));
         Self {
             copying: Copying::new(world.epoch()),
             name: hash64(address.as_str().as_bytes()),
@@ -125,6 +128,7 @@ impl<M: Owned> Owner<M> {
             intake: Intake::default(),
             asking: VecDeque::new(),
             hurrying: false,
+            remembers,
             resuming: Vec::new(),
             held: VecDeque::new(),
             asked: 0,
@@ -249,6 +253,7 @@ impl<M: Owned> Owner<M> {
         if !out.changes.is_empty() && !world.is_alone() {
             if let Some(label) = via.label {
                 self.ledger.see(label, env.now);
+                self.remembers = Some(Instant::now() + Duration::from_secs(SILENT_SECONDS));
             }
             let post = self.ledger.post(&out.effects, env.now);
             note = Note { seen: via.label, post, done: std::mem::take(&mut self.done) };
@@ -278,7 +283,7 @@ impl<M: Owned> Owner<M> {
     /// Sees to it that the slot's backup has a copy.
     fn copy(&mut self) {
         if let State::Ready(machine) = &self.state
-            && !machine.is_idle()
+            && !(machine.is_idle() && self.ledger.is_blank())
         {
             self.copying.refresh(&self.world, self.slot, (machine.as_ref(), &self.ledger));
         }
@@ -332,10 +337,14 @@ impl<M: Owned> Owner<M> {
         }
         if self.is_idle() && !self.lingering {
             self.lingering = true;
-            ctx.run_later(LINGER, |owner, ctx| {
+            let until = self.remembers.map(|until| until.saturating_duration_since(Instant::now()));
+            ctx.run_later(until.unwrap_or_default().max(LINGER), |owner, ctx| {
                 owner.lingering = false;
                 if !owner.is_idle() || owner.asked > 0 {
                     return;
+                }
+                if owner.remembers.is_some_and(|until| until > Instant::now()) {
+                    return owner.settle(ctx);
                 }
                 if M::office(&owner.world).retire_if_quiet(owner.slot, &owner.address) {
                     owner.copying.end(&owner.world, M::ROLE, &owner.address);
@@ -356,7 +365,7 @@ impl<M: Owned> Owner<M> {
 
     fn leave(&mut self, to: u64, ctx: &mut Context<Self>) {
         let State::Ready(machine) = std::mem::replace(&mut self.state, State::Gone) else { return };
-        let is_nothing = machine.is_idle() && self.ledger == Ledger::default();
+        let is_nothing = machine.is_idle() && self.ledger.is_blank();
         // Until the new owner sends a copy to its backup this is the only other one.
         let kept = (!is_nothing && self.world.backup(M::ROLE, self.slot).is_none()).then(|| machine.clone());
         let given = if is_nothing { Ok(()) } else { machine.give(&self.world, to, &self.ledger) };
@@ -391,8 +400,8 @@ impl<M: Owned> Actor for Owner<M> {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         // A machine that another node gave us may wait for a time.
-        self.set_timer(ctx);
         self.copy();
+        self.settle(ctx);
         if matches!(self.state, State::Loading(_)) {
             let queries = M::load(&self.address).into_iter().map(|query| self.world.storage.query(query));
             let replies = futures_util::future::try_join_all(queries.collect::<Vec<_>>());
