@@ -55,7 +55,9 @@ down: ## Stop what `make up DETACH=1` started in DIR
 test: check needs-redis ## Run every test
 	cargo test --workspace --locked
 	cargo build --locked -p muster -p muster-chaos
-	$(TARGET)/debug/muster-chaos run --muster $(TARGET)/debug/muster --out $(TARGET)/chaos --seed 1 --minutes 1.5
+	$(TARGET)/debug/muster-chaos run --muster $(TARGET)/debug/muster --out $(TARGET)/chaos --seed 1 --minutes 1.2
+	cargo build --locked -p muster --features sabotage --bin muster-sabotaged
+	$(TARGET)/debug/muster-chaos prove --minutes 0.35 --muster $(TARGET)/debug/muster-sabotaged --out $(TARGET)/chaos/prove
 	tests/interop/run $(TARGET)/debug/muster
 
 .PHONY: fuzz
