@@ -88,6 +88,7 @@ manifests: $(KUBERNETES_VALIDATE)
 
 PEERS ?=
 RUNS  ?= 5
+TIME  ?= 1.2
 IDLE  ?= 2000
 CASES ?=
 
@@ -101,10 +102,10 @@ ifneq ($(filter prosody,$(PEERS)),)
 endif
 
 .PHONY: bench
-bench: build needs-peers ## Measure Muster beside a bare relay and PEERS="ejabberd prosody" (RUNS=5 IDLE=2000 CASES=chat,login)
+bench: build needs-peers ## Measure Muster beside a bare relay and PEERS="ejabberd prosody" (RUNS=5 TIME=1.2 IDLE=2000 CASES=chat,login)
 	cargo build --release --locked -p muster-chaos
-	@$(TARGET)/release/muster-bench compare --muster $(MUSTER) --runs $(RUNS) --idle $(IDLE) $(if $(CASES),--cases $(CASES)) \
-	  --servers muster,muster-3,floor $(addprefix --servers ,$(PEERS))
+	@$(TARGET)/release/muster-bench compare --muster $(MUSTER) --runs $(RUNS) --seconds $(TIME) --idle $(IDLE) $(if $(CASES),--cases $(CASES)) \
+	  --servers muster,muster-2,muster-3,muster-5,floor $(addprefix --servers ,$(PEERS))
 
 MINUTES ?= 5
 FAULT   ?= mix
