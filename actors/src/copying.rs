@@ -2,29 +2,41 @@
 //! effects released that follow from them.
 //!
 //! The first change sends the whole machine, later ones send themselves; links are first in, first out and lose nothing,
-//! so the copy is the machine. With no backup, or none that can be reached, a change is committed when it is made.
+//! so the copy is the machine. With no backup, or none that can be reached, a change is committed when it is made, unless two copies are asked for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use muster_cluster::{Lsn, Role, SlotLog};
+use tokio::time::Instant;
 
 use crate::ledger::{Ledger, Note};
 use crate::owned::Owned;
 use crate::remote::Remote;
+use crate::replication::Lack;
 use crate::sabotage;
 use crate::world::World;
+
+/// How long inputs are taken that cannot be committed for want of a second copy.
+const ALONE_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// One machine's log, and who holds its copy.
 pub struct Copying {
     log: SlotLog,
     /// The incarnation of the node that holds the copy.
     at: Option<u64>,
+    /// The number of the last change in the whole copy that was sent last.
+    whole: Lsn,
+    /// The copy it had is gone, and the next one is not there yet.
+    lack: Option<Lack>,
+    /// Since when there must be a copy before anything is committed, and is none.
+    alone_since: Option<Instant>,
 }
 
 impl Copying {
     /// No copy yet.
     pub fn new(epoch: u64) -> Self {
-        Self { log: SlotLog::new(epoch), at: None }
+        Self { log: SlotLog::new(epoch), at: None, whole: Lsn(0), lack: None, alone_since: None }
     }
 
     /// The machine has changed: sends the changes, or all of it. Returns the number of the last change.
@@ -43,13 +55,18 @@ impl Copying {
             return lsn;
         }
         match (world.backup(M::ROLE, slot), self.at) {
-            (None, _) => self.alone(),
+            (None, _) => self.alone(world, committed),
             (Some(backup), Some(at)) if backup == at => {
                 if world.send(backup, copied.0.changes(lsn, changes, note)).is_err() {
-                    self.alone();
+                    self.fail(world, M::ROLE, slot, committed);
                 }
             }
-            (Some(backup), _) => self.copy(world, backup, copied, committed),
+            (Some(backup), at) => {
+                if at.is_some() {
+                    self.lack(world, M::ROLE, slot);
+                }
+                self.copy(world, slot, backup, copied, committed);
+            }
         }
         lsn
     }
@@ -58,7 +75,7 @@ impl Copying {
     pub fn note<M: Owned>(&mut self, world: &Arc<World>, slot: u16, machine: &M, note: Note) {
         let Some(at) = self.at.filter(|at| world.backup(M::ROLE, slot) == Some(*at)) else { return };
         if world.send(at, machine.changes(self.log.appended(), vec![], note)).is_err() {
-            self.alone();
+            self.fail(world, M::ROLE, slot, self.log.committed());
         }
     }
 
@@ -66,14 +83,29 @@ impl Copying {
     pub fn refresh<M: Owned>(&mut self, world: &Arc<World>, slot: u16, copied: (&M, &Ledger)) {
         match world.backup(M::ROLE, slot) {
             Some(backup) if self.at == Some(backup) => {}
-            Some(backup) => self.copy(world, backup, copied, self.log.committed()),
-            None => self.alone(),
+            Some(backup) => {
+                self.lack(world, M::ROLE, slot);
+                self.copy(world, slot, backup, copied, self.log.committed());
+            }
+            None => self.alone(world, self.log.committed()),
         }
+    }
+
+    /// Whether the slot's backup has not even been sent a copy.
+    pub fn is_behind(&self, world: &World, role: Role, slot: u16) -> bool {
+        let backup = world.backup(role, slot);
+        backup.is_some() && backup != self.at
+    }
+
+    /// The machine lacks its second copy, until it has another or needs none.
+    pub fn lack(&mut self, world: &Arc<World>, role: Role, slot: u16) {
+        self.lack.get_or_insert_with(|| Lack::new(world, role, slot));
     }
 
     fn copy<M: Owned>(
         &mut self,
         world: &Arc<World>,
+        slot: u16,
         backup: u64,
         (machine, ledger): (&M, &Ledger),
         committed: Lsn,
@@ -81,29 +113,50 @@ impl Copying {
         let lsn = self.log.appended();
         if world.send(backup, machine.clone().copy(lsn, ledger.clone())).is_err() {
             metrics::counter!("muster_copies_failed_total").increment(1);
-            return self.alone();
+            return self.fail(world, M::ROLE, slot, committed);
         }
         if self.at.is_none() {
             self.log.add_backup(committed);
         }
-        self.at = Some(backup);
+        (self.at, self.whole, self.alone_since) = (Some(backup), lsn, None);
+        self.lack.iter_mut().for_each(|lack| lack.set_under_way(true));
     }
 
-    /// There is one copy now: everything is committed.
-    fn alone(&mut self) {
+    /// The slot's backup cannot be told.
+    fn fail(&mut self, world: &Arc<World>, role: Role, slot: u16, committed: Lsn) {
+        self.alone(world, committed);
+        self.lack(world, role, slot);
+    }
+
+    /// There is one copy now: everything is committed, unless two are asked for.
+    fn alone(&mut self, world: &World, committed: Lsn) {
         self.at = None;
-        self.log.drop_backup();
+        self.lack = None;
+        if world.replication.copies_min > 1 {
+            self.alone_since.get_or_insert_with(Instant::now);
+            self.log.add_backup(committed);
+        } else {
+            self.log.drop_backup();
+        }
     }
 
     /// A step may have left changes behind that were never sent: the copy must be made anew.
-    pub fn distrust(&mut self) {
-        self.alone();
+    pub fn distrust(&mut self, world: &World) {
+        self.alone(world, self.log.committed());
+    }
+
+    /// Whether changes have waited for long for a copy that cannot be made.
+    pub fn waits_in_vain(&self) -> bool {
+        self.alone_since.is_some_and(|since| since.elapsed() > ALONE_TIME_MAX)
     }
 
     /// The backup holds every change up to this one.
     pub fn backed(&mut self, by: u64, lsn: Lsn) {
         if self.at == Some(by) {
             self.log.backed(lsn);
+            if lsn >= self.whole {
+                self.lack = None;
+            }
         }
     }
 
@@ -113,8 +166,11 @@ impl Copying {
             return;
         }
         match world.backup(M::ROLE, slot) {
-            Some(backup) => self.copy(world, backup, copied, self.log.committed()),
-            None => self.alone(),
+            Some(backup) => {
+                self.lack(world, M::ROLE, slot);
+                self.copy(world, slot, backup, copied, self.log.committed());
+            }
+            None => self.alone(world, self.log.committed()),
         }
     }
 

@@ -8,6 +8,7 @@ use muster_proto::room::Room;
 use muster_proto::session::Session;
 
 use crate::ledger::{Ledger, Note};
+use crate::moves::Hearing;
 use crate::owned::{Call, Owned};
 use crate::receipt::Via;
 use crate::remote::Remote;
@@ -40,6 +41,7 @@ impl Inbox<Remote> for Mailroom {
 impl World {
     /// Passes on one message of another node. If its address is not ours any more, it goes to who owns it now.
     pub fn take(self: &Arc<Self>, from: u64, message: Remote) {
+        let _hearing = Hearing::from(from);
         match message {
             Remote::Session { address, mail, .. } => {
                 let via = Via { said: mail.said(), ..Via::default() };
@@ -87,6 +89,7 @@ impl World {
             }
             Remote::Lacking { rooms: false, address } => self.lacking::<Session>(from, &address),
             Remote::Lacking { rooms: true, address } => self.lacking::<Room>(from, &address),
+            Remote::Acting { epoch } => self.heard_acting(from, epoch),
             Remote::Forget { rooms: false, address } => self.session_copies.forget(from, &address),
             Remote::Forget { rooms: true, address } => self.room_copies.forget(from, &address),
         }
@@ -96,6 +99,7 @@ impl World {
     fn adopt<M: Owned>(self: &Arc<Self>, address: BareJid, machine: Box<M>, ledger: Ledger) {
         let slot = Slot::of(address.as_str().as_bytes()).0;
         M::office(self).adopt(self, slot, &address, machine, ledger);
+        self.pass_on::<M>(&address);
         self.resume_posts::<M>(&[address]);
     }
 

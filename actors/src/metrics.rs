@@ -34,6 +34,11 @@ pub fn describe() {
         Unit::Count,
         "Deliveries that came a second time after a node died, and were dropped."
     );
+    describe_gauge!(
+        "muster_under_replicated_slots",
+        Unit::Count,
+        "Slots of this node with a session or room whose second copy is lost and not made anew yet."
+    );
     describe_gauge!("muster_slots_arriving", Unit::Count, "Slots on their way to this node.");
     describe_gauge!("muster_slots_leaving", Unit::Count, "Slots on their way from this node.");
     describe_gauge!("muster_epoch", Unit::Count, "Epoch of the view that this node acts by.");
@@ -101,6 +106,7 @@ pub fn gauges(world: &World, load: Load) {
     gauge!("muster_rooms").set(load.rooms as f64);
     gauge!("muster_copies").set((world.session_copies.count() + world.room_copies.count()) as f64);
     gauge!("muster_deliveries_unconfirmed").set(world.deliveries.count() as f64);
+    gauge!("muster_under_replicated_slots").set(load.lacking as f64);
     gauge!("muster_slots_arriving").set(world.moves.arriving_count() as f64);
     gauge!("muster_slots_leaving").set(world.moves.leaving_count() as f64);
     gauge!("muster_epoch").set(world.epoch() as f64);

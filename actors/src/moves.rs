@@ -1,7 +1,14 @@
 //! Slots on their way from one node to another, in order and without losing what is said meanwhile.
 //!
 //! The former owner acts by the new table first, so nothing new reaches its actors; each then gives its machine to
-//! the new owner and the last one says that the slot has moved. The new owner parks what comes until then.
+//! the new owner. When all nodes act by the new table it says that the slot has moved. The new owner parks what comes
+//! until then, and handles first what came over the former owner: that was said before.
+
+mod acting;
+mod difference;
+
+pub use acting::Hearing;
+use difference::Difference;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +17,7 @@ use std::time::Duration;
 
 use jid::BareJid;
 use muster_cluster::map::{HashMap, HashSet};
-use muster_cluster::{Incarnation, Role, Slot, State, Table};
+use muster_cluster::{Role, Slot, Table};
 use muster_proto::room::{self, Room};
 use muster_proto::session::{self, LostAccounts, Session};
 use tokio::time::Instant;
@@ -25,6 +32,8 @@ use crate::world::World;
 const PARKED_MAX: usize = 10_000;
 /// How long a slot may be on its way; then its actors are built from the store.
 const ARRIVAL_TIME_MAX: Duration = Duration::from_secs(10);
+/// The same if the former owner does not act by the view in which it is none, nor is put down.
+const OWNER_TIME_MAX: Duration = Duration::from_secs(60);
 /// Slots of one ring.
 const SLOTS: u16 = 16_384;
 
@@ -43,12 +52,34 @@ pub struct Moves {
     early: Mutex<HashMap<Place, u64>>,
     /// Messages by a newer view than this node acts by, in order.
     ahead: Mutex<VecDeque<(u64, Remote)>>,
+    /// Who acts by which view.
+    acting: acting::Acting,
 }
 
 struct Arrival {
     from: u64,
+    /// The view by which it comes.
+    epoch: u64,
     since: Instant,
+    /// What the former owner sent on.
+    forwarded: VecDeque<Waiting>,
+    /// What others sent here.
     waiting: VecDeque<Waiting>,
+}
+
+impl Arrival {
+    fn new(from: u64, epoch: u64) -> Self {
+        Self { from, epoch, since: Instant::now(), forwarded: VecDeque::new(), waiting: VecDeque::new() }
+    }
+
+    fn count(&self) -> usize {
+        self.forwarded.len() + self.waiting.len()
+    }
+
+    /// All that waits, in the order in which it was said.
+    fn take(&mut self) -> impl Iterator<Item = Waiting> + use<> {
+        std::mem::take(&mut self.forwarded).into_iter().chain(std::mem::take(&mut self.waiting))
+    }
 }
 
 struct Departure {
@@ -78,12 +109,19 @@ impl Moves {
         }
         match lock(&self.arriving).get_mut(&(M::ROLE, slot)) {
             None => Parked::Here(call),
-            Some(arrival) if arrival.waiting.len() >= PARKED_MAX => Parked::Full(call),
+            Some(arrival) if arrival.count() >= PARKED_MAX => Parked::Full(call),
             Some(arrival) => {
                 let address = address.clone();
-                arrival.waiting.push_back(Box::new(move |world| {
-                    let slot = Slot::of(address.as_str().as_bytes()).0;
-                    if let Err((call, _)) = M::office(world).call(world, slot, &address, call, || true) {
+                let queue = match acting::heard_now() {
+                    Some(from) if from == arrival.from => &mut arrival.forwarded,
+                    _ => &mut arrival.waiting,
+                };
+                queue.push_back(Box::new(move |world| {
+                    let slot = Slot::of(address.as_str().as_bytes());
+                    if !world.owns(M::ROLE, slot) {
+                        return world.call::<M>(&address, call);
+                    }
+                    if let Err((call, _)) = M::office(world).call(world, slot.0, &address, call, || true) {
                         drop(call);
                         world.count_dropped("parked");
                     }
@@ -106,12 +144,12 @@ impl Moves {
             leaving.remove(&(role, slot));
             to
         };
-        say_moved(world, role, done, vec![slot]);
+        world.departed(role, done, vec![slot]);
     }
 
-    /// Slots whose actors have not all left yet.
+    /// Slots that have not left yet.
     pub fn leaving_count(&self) -> usize {
-        lock(&self.leaving).len()
+        lock(&self.leaving).len() + self.acting.departed_count()
     }
 
     /// Slots that are still on their way here.
@@ -122,10 +160,13 @@ impl Moves {
     /// The former owner says that these slots are here.
     pub fn moved(&self, world: &Arc<World>, role: Role, epoch: u64, slots: &[u16]) {
         for slot in slots {
+            let place = (role, *slot);
             if epoch > world.epoch() {
-                lock(&self.early).insert((role, *slot), epoch);
+                lock(&self.early).insert(place, epoch);
+            } else if lock(&self.arriving).contains_key(&place) || world.owns(role, Slot(*slot)) {
+                self.arrived(world, place);
             } else {
-                self.arrived(world, (role, *slot));
+                world.send_on(place);
             }
         }
     }
@@ -136,15 +177,26 @@ impl Moves {
             let waiting = {
                 let mut arriving = lock(&self.arriving);
                 let Some(arrival) = arriving.get_mut(&place) else { return };
-                if arrival.waiting.is_empty() {
+                if arrival.count() == 0 {
                     arriving.remove(&place);
                     self.arriving_count.store(arriving.len(), Ordering::Release);
-                    return;
+                    break;
                 }
-                std::mem::take(&mut arrival.waiting)
+                arrival.take()
             };
-            waiting.into_iter().for_each(|go_on| go_on(world));
+            waiting.for_each(|go_on| go_on(world));
         }
+        // If it is to go on from here, it could not before it came.
+        self.left(place.0, place.1, world);
+    }
+
+    /// Nothing is on its way any more: this node is no member.
+    pub fn forget(&self) {
+        lock(&self.arriving).clear();
+        self.arriving_count.store(0, Ordering::Release);
+        lock(&self.leaving).clear();
+        lock(&self.early).clear();
+        self.acting.forget();
     }
 
     /// Keeps a message that speaks of a newer view than ours; gives back one that may be handled now.
@@ -161,7 +213,15 @@ impl Moves {
     pub fn give_up_waiting(&self, world: &Arc<World>) {
         let late: Vec<Place> = lock(&self.arriving)
             .iter()
-            .filter(|(_, arrival)| arrival.since.elapsed() > ARRIVAL_TIME_MAX)
+            .filter(|(_, arrival)| {
+                let late = if self.acting.acts(arrival.from, arrival.epoch) {
+                    ARRIVAL_TIME_MAX
+                } else {
+                    // Its owner may not know yet that it is none.
+                    OWNER_TIME_MAX
+                };
+                arrival.since.elapsed() > late
+            })
             .map(|(place, _)| *place)
             .collect();
         if !late.is_empty() {
@@ -171,59 +231,7 @@ impl Moves {
             );
         }
         late.into_iter().for_each(|place| self.arrived(world, place));
-    }
-}
-
-/// What a new table changes for this node.
-#[derive(Default)]
-struct Difference {
-    arriving: Vec<(Place, u64)>,
-    leaving: HashMap<Place, u64>,
-    /// Slots of dead owners, with the owner, that are ours now.
-    taken: HashSet<(Role, u16, u64)>,
-    /// Slots of dead owners: their sockets must come back.
-    lost: HashSet<Place>,
-    /// Those of them that did not go to their backup: nothing of them is left.
-    gone: HashSet<Place>,
-    dead: HashSet<u64>,
-}
-
-impl Difference {
-    fn between(old: &Table, new: &Table, me: u64) -> Self {
-        let mut difference = Self::default();
-        let is_alive =
-            |node: u64| new.member_of(Incarnation(node)).is_some_and(|member| member.state != State::Down);
-        difference.dead = old
-            .view()
-            .members
-            .iter()
-            .map(|member| (member.state, member.incarnation.0))
-            // What becomes of this node itself when it is put down is its fate, and told elsewhere.
-            .filter(|(state, node)| *state != State::Down && *node != me && !is_alive(*node))
-            .map(|(_, node)| node)
-            .collect();
-        for role in Role::ALL {
-            for slot in 0..SLOTS {
-                let owner = |table: &Table| table.owner(role, Slot(slot)).map(|member| member.incarnation.0);
-                let (before, after) = (owner(old), owner(new));
-                let backup = old.backup(role, Slot(slot)).map(|member| member.incarnation.0);
-                let (Some(before), true) = (before, before != after) else { continue };
-                if !is_alive(before) {
-                    difference.lost.insert((role, slot));
-                    if after == Some(me) {
-                        difference.taken.insert((role, slot, before));
-                    }
-                    if after != backup {
-                        difference.gone.insert((role, slot));
-                    }
-                } else if after == Some(me) {
-                    difference.arriving.push(((role, slot), before));
-                } else if let (true, Some(after)) = (before == me, after) {
-                    difference.leaving.insert((role, slot), after);
-                }
-            }
-        }
-        difference
+        world.let_departed_go();
     }
 }
 
@@ -235,16 +243,22 @@ impl World {
             return;
         }
         let difference = Difference::between(&old, &new, self.me());
-        self.expect_slots(&difference, new.epoch());
+        let astray = self.expect_slots(&difference, new.epoch());
         let (sessions, rooms) = self.succeed(&difference);
         self.change_table(&new, &difference.dead);
         self.resume_posts::<Session>(&sessions);
         self.resume_posts::<Room>(&rooms);
         self.let_go(&difference.leaving);
         self.let_stragglers_go(&difference.dead);
+        astray
+            .into_iter()
+            .filter(|(role, slot)| !self.owns(*role, Slot(*slot)))
+            .for_each(|it| self.send_on(it));
         self.mourn(&difference);
         self.see_to_copies(&old, &new);
         self.catch_up();
+        self.say_acting(new.epoch());
+        self.let_departed_go();
     }
 
     /// What died with its owner lives on here, if this node has the copy and now owns the slot.
@@ -289,17 +303,18 @@ impl World {
         self.dismiss_copies::<Room>(stale(Role::Rooms));
     }
 
-    fn expect_slots(self: &Arc<Self>, difference: &Difference, epoch: u64) {
+    /// Waits for slots that come. Yields those that have come already and are not awaited.
+    fn expect_slots(self: &Arc<Self>, difference: &Difference, epoch: u64) -> Vec<Place> {
         let mut arriving = lock(&self.moves.arriving);
         let mut early = lock(&self.moves.early);
         for (place, from) in &difference.arriving {
             if early.remove(place).is_none() {
-                let (since, waiting) = (Instant::now(), VecDeque::new());
-                arriving.insert(*place, Arrival { from: *from, since, waiting });
+                arriving.insert(*place, Arrival::new(*from, epoch));
             }
         }
-        early.retain(|_, at| *at > epoch);
+        let astray = early.extract_if(|_, at| *at <= epoch).map(|(place, _)| place).collect();
         self.moves.arriving_count.store(arriving.len(), Ordering::Release);
+        astray
     }
 
     fn let_go(self: &Arc<Self>, leaving: &HashMap<Place, u64>) {
@@ -314,7 +329,12 @@ impl World {
         let mut moved: HashMap<(Role, u64), Vec<u16>> = HashMap::default();
         {
             let mut departures = lock(&self.moves.leaving);
+            let arriving = lock(&self.moves.arriving);
             for (place, to) in leaving {
+                if arriving.contains_key(place) {
+                    // It has not come yet; what comes goes on, and when all has come the slot has left.
+                    continue;
+                }
                 let Some(departure) = departures.get_mut(place) else { continue };
                 departure.left -= 1;
                 if departure.left == 0 {
@@ -324,7 +344,7 @@ impl World {
             }
         }
         for ((role, to), slots) in moved {
-            say_moved(self, role, to, slots);
+            self.departed(role, to, slots);
         }
     }
 
@@ -411,76 +431,4 @@ fn slots_of_sessions(places: &HashSet<Place>) -> Option<Arc<Vec<bool>>> {
         slots[usize::from(*slot)] |= *role == Role::Sessions;
     }
     slots.contains(&true).then(|| Arc::new(slots))
-}
-
-fn say_moved(world: &World, role: Role, to: u64, slots: Vec<u16>) {
-    let message = Remote::SlotsMoved { epoch: world.epoch(), rooms: role == Role::Rooms, slots };
-    if world.send(to, message).is_err() {
-        world.count_dropped("slots_moved");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use muster_cluster::{Member, NodeId, Roles, View};
-
-    use super::*;
-
-    fn table(epoch: u64, members: &[(&str, u64, State)]) -> Table {
-        let member = |(name, incarnation, state): &(&str, u64, State)| Member {
-            node: NodeId::new(name).unwrap(),
-            incarnation: Incarnation(*incarnation),
-            zone: String::new(),
-            weight: 100,
-            roles: Roles::all(),
-            state: *state,
-            voter: true,
-            link: None,
-        };
-        Table::new(View { epoch, members: members.iter().map(member).collect() })
-    }
-
-    #[test]
-    fn a_node_that_joins_gets_its_slots_from_those_who_had_them() {
-        let old = table(1, &[("a", 1, State::Up), ("b", 2, State::Up)]);
-        let new = table(2, &[("a", 1, State::Up), ("b", 2, State::Up), ("c", 3, State::Up)]);
-        let joined = Difference::between(&old, &new, 3);
-        let (at_a, at_b) = (Difference::between(&old, &new, 1), Difference::between(&old, &new, 2));
-        assert!(joined.lost.is_empty() && joined.dead.is_empty() && joined.leaving.is_empty());
-        assert!(!joined.arriving.is_empty());
-        for (place, from) in &joined.arriving {
-            let giver = if *from == 1 { &at_a } else { &at_b };
-            assert_eq!(giver.leaving.get(place), Some(&3));
-        }
-        assert_eq!(joined.arriving.len(), at_a.leaving.len() + at_b.leaving.len());
-    }
-
-    #[test]
-    fn a_node_that_dies_loses_its_slots_and_nothing_is_awaited() {
-        let old = table(1, &[("a", 1, State::Up), ("b", 2, State::Up)]);
-        let new = table(2, &[("a", 1, State::Up), ("b", 2, State::Down)]);
-        let difference = Difference::between(&old, &new, 1);
-        assert_eq!(difference.dead, HashSet::from_iter([2]));
-        assert!(difference.arriving.is_empty() && difference.leaving.is_empty());
-        assert!(!difference.lost.is_empty());
-    }
-
-    #[test]
-    fn a_node_that_comes_back_under_its_name_was_dead_in_between() {
-        let old = table(1, &[("a", 1, State::Up), ("b", 2, State::Up)]);
-        let new = table(2, &[("a", 1, State::Up), ("b", 9, State::Joining)]);
-        let difference = Difference::between(&old, &new, 1);
-        assert_eq!(difference.dead, HashSet::from_iter([2]));
-        assert!(!difference.lost.is_empty());
-    }
-
-    #[test]
-    fn a_draining_node_gives_everything_away() {
-        let old = table(1, &[("a", 1, State::Up), ("b", 2, State::Up)]);
-        let new = table(2, &[("a", 1, State::Up), ("b", 2, State::Draining)]);
-        let leaving = Difference::between(&old, &new, 2);
-        assert_eq!(leaving.leaving.len(), Difference::between(&old, &new, 1).arriving.len());
-        assert!(leaving.leaving.values().all(|to| *to == 1));
-        assert!(leaving.lost.is_empty() && leaving.dead.is_empty());
-    }
 }

@@ -221,7 +221,7 @@ impl<M: Owned> Owner<M> {
         if self.world.warden.is_over_budget(self.address.as_str()) {
             return self.world.refuse::<M>(input, Condition::InternalServerError, via);
         }
-        if self.fenced && self.held.len() >= FENCED_MAX {
+        if (self.fenced && self.held.len() >= FENCED_MAX) || self.copying.waits_in_vain() {
             return self.world.refuse::<M>(input, Condition::ResourceConstraint, via);
         }
         let request = M::stanza(&input).filter(|stanza| stanza.is_request()).cloned();
@@ -245,7 +245,7 @@ impl<M: Owned> Owner<M> {
         let env = world.env();
         let stepped = world.warden.guard(self.address.as_str(), || step(machine, &env, &mut out)).is_ok();
         if !stepped {
-            self.copying.distrust();
+            self.copying.distrust(&world);
             via.receipt.settle();
             return false;
         }
@@ -285,6 +285,12 @@ impl<M: Owned> Owner<M> {
         if let State::Ready(machine) = &self.state
             && !(machine.is_idle() && self.ledger.is_blank())
         {
+            // Whoever waits for its copy is not made to wait longer.
+            let may_wait = self.held.is_empty() && self.copying.is_behind(&self.world, M::ROLE, self.slot);
+            if may_wait && !self.world.replication.has_room() {
+                self.copying.lack(&self.world, M::ROLE, self.slot);
+                return self.world.copy_later(M::ROLE, self.slot, self.address.clone());
+            }
             self.copying.refresh(&self.world, self.slot, (machine.as_ref(), &self.ledger));
         }
     }

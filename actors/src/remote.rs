@@ -131,6 +131,11 @@ pub enum Remote {
         /// Which.
         address: BareJid,
     },
+    /// The sender acts by the view of that epoch: what it addressed by an older one came before this.
+    Acting {
+        /// The view.
+        epoch: u64,
+    },
 }
 
 /// What may happen to a session from another node.
@@ -245,7 +250,9 @@ impl Remote {
     /// The view by which the sender addressed it; `None` if that does not matter.
     pub fn epoch(&self) -> Option<u64> {
         match self {
-            Self::Session { epoch, .. } | Self::Delivery { epoch, .. } => Some(*epoch),
+            Self::Session { epoch, .. } | Self::Delivery { epoch, .. } | Self::Acting { epoch } => {
+                Some(*epoch)
+            }
             Self::Socket { .. } | Self::AdoptSession(..) | Self::AdoptRoom(..) | Self::SlotsMoved { .. } => {
                 None
             }

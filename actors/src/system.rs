@@ -14,7 +14,9 @@ use muster_proto::features;
 use muster_proto::options::Options;
 use muster_proto::session::Order;
 use muster_proto::stream::{StreamCondition, StreamError};
+use tokio::time::Instant;
 
+use crate::fence::FENCED_TIME_MAX;
 use crate::floor::Floor;
 use crate::inbox::Mailroom;
 use crate::listener::ClientListener;
@@ -31,6 +33,8 @@ use crate::world::{Parts, World};
 const TICK: Duration = Duration::from_millis(500);
 /// How long slots may take to leave before the node stops all the same.
 const LEAVE_TIME_MAX: Duration = Duration::from_secs(20);
+/// How long a new node waits with its readiness for slots and second copies.
+const SETTLE_TIME_MAX: Duration = Duration::from_secs(60);
 /// Sockets closed per tenth of a second while draining: their clients come back somewhere else.
 const CLOSED_PER_STEP: usize = 200;
 
@@ -46,6 +50,10 @@ pub struct Setup {
     pub cluster: muster_cluster::Config,
     /// Limits per address.
     pub guards: Guards,
+    /// How long clients are kept while the node has no lease.
+    pub fenced_time_max: Duration,
+    /// How many copies there must be of what is committed: one or two.
+    pub copies_min: u8,
     /// Whether logs may name accounts.
     pub log_jids: bool,
     /// Features beside those of the list, met after them.
@@ -72,6 +80,7 @@ pub struct System {
     world: Arc<World>,
     cluster: Cluster<Remote>,
     arbiters: Arc<Vec<Arbiter>>,
+    since: Instant,
 }
 
 impl System {
@@ -92,13 +101,15 @@ impl System {
             storage: storage.clone(),
             throttle: Throttle::new(setup.guards),
             floors: arbiters.iter().map(|arbiter| Floor::Arbiter(arbiter.handle())).collect(),
+            fenced_time_max: setup.fenced_time_max,
+            copies_min: setup.copies_min,
             log_jids: setup.log_jids,
         }));
         let mailroom = Arc::new(Mailroom::default());
         mailroom.open(&world);
         let cluster = Cluster::start(setup.cluster, register(&storage), mailroom).await?;
         world.connect(cluster.clone());
-        Ok(Self { world, cluster, arbiters: Arc::new(arbiters) }.begin())
+        Ok(Self { world, cluster, arbiters: Arc::new(arbiters), since: Instant::now() }.begin())
     }
 
     /// As [`System::start`], for a simulation: in the caller's local set and on its one thread.
@@ -117,13 +128,15 @@ impl System {
             storage: storage.clone(),
             throttle: Throttle::new(Guards::default()),
             floors: vec![Floor::Here],
+            fenced_time_max: FENCED_TIME_MAX,
+            copies_min: 1,
             log_jids: true,
         }));
         let mailroom = Arc::new(Mailroom::default());
         mailroom.open(&world);
         let cluster = Cluster::simulate(config, register(&storage), mailroom, ether)?;
         world.connect(cluster.clone());
-        Ok(Self { world, cluster, arbiters: Arc::default() }.begin())
+        Ok(Self { world, cluster, arbiters: Arc::default(), since: Instant::now() }.begin())
     }
 
     fn begin(self) -> Self {
@@ -147,7 +160,7 @@ impl System {
 
     /// Takes a connection, or drops it if its address has too many or the node is draining.
     pub fn accept(&self, tcp: std::net::TcpStream, peer: SocketAddr, listener: &Arc<ClientListener>) {
-        if self.world.draining.load(Ordering::Relaxed) {
+        if self.world.draining.load(Ordering::Relaxed) || self.world.fence.is_closed() {
             return;
         }
         let Some(admission) = self.world.throttle.admit(peer.ip(), listener.guarded) else {
@@ -192,6 +205,9 @@ impl System {
         if !self.world.storage.is_reachable() {
             return Err("the store cannot be reached");
         }
+        if self.world.is_fenced() && self.world.epoch() > 0 {
+            return Err("no lease: cut off from most of the other nodes, or paused until now");
+        }
         if !self.cluster.is_ready() || self.world.epoch() == 0 {
             return Err("not a member of the view, or cut off from most of it");
         }
@@ -199,7 +215,24 @@ impl System {
         if self.world.table().owner(Role::Sessions, Slot(0)).is_none() {
             return Err("no node owns accounts yet");
         }
+        if !self.world.settled.load(Ordering::Relaxed) {
+            if !self.is_settled() {
+                return Err("new: slots come, and second copies are made");
+            }
+            self.world.settled.store(true, Ordering::Relaxed);
+        }
         Ok(())
+    }
+
+    /// Whether its slots have come and all nodes have their second copies, or that takes too long: then the next node may
+    /// be stopped.
+    fn is_settled(&self) -> bool {
+        let status = self.cluster.status();
+        let others = status.members.iter().filter(|seen| seen.member.state == muster_cluster::State::Up);
+        let lacking = others.filter_map(|seen| seen.gossip.as_ref()).any(|facts| facts.load.lacking > 0);
+        let is_behind = self.world.epoch() < status.epoch;
+        let is_done = !is_behind && !lacking && self.world.moves.arriving_count() == 0;
+        is_done || self.since.elapsed() > SETTLE_TIME_MAX
     }
 
     /// The cluster and this node, as an operator may see them.
@@ -321,6 +354,7 @@ impl System {
                     self.world.sessions.forget_all();
                     self.world.rooms.forget_all();
                     self.world.deliveries.forget_all();
+                    self.world.moves.forget();
                     drop(self.world.session_copies.take(|_, _| true));
                     drop(self.world.room_copies.take(|_, _| true));
                     let why = StreamError::because(StreamCondition::SystemShutdown, "this node was cut off");
@@ -344,6 +378,8 @@ impl System {
             tick.tick().await;
             self.world.moves.give_up_waiting(&self.world);
             self.world.deliver_again();
+            self.world.look_at_fence();
+            self.world.copy_what_is_lacking();
             let load = self.load();
             metrics::gauges(&self.world, load);
             self.cluster.report_load(load);
@@ -361,6 +397,7 @@ impl System {
             connections: number(self.world.sockets.count()),
             sessions: number(self.world.sessions.count()),
             rooms: number(self.world.rooms.count()),
+            lacking: number(self.world.replication.lacking_count()),
             phase,
         }
     }

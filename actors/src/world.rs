@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jid::Jid;
@@ -14,11 +15,13 @@ use muster_proto::session::Session;
 
 use crate::copies::Copies;
 use crate::deliveries::Deliveries;
+use crate::fence::Fence;
 use crate::floor::Floor;
 use crate::moves::Moves;
 use crate::office::Office;
 use crate::parts::Joined;
 use crate::remote::Remote;
+use crate::replication::Replication;
 use crate::sabotage;
 use crate::shown::Shown;
 use crate::sockets::Sockets;
@@ -56,6 +59,14 @@ pub struct World {
     pub throttle: Throttle,
     /// Whether new connections are refused.
     pub draining: AtomicBool,
+    /// What becomes of its clients while it has no lease.
+    pub fence: Fence,
+    /// Where actors run.
+    pub floors: Vec<Floor>,
+    /// Machines that lack their second copy.
+    pub replication: Replication,
+    /// Since it started, its slots have come and all nodes had their second copies.
+    pub settled: AtomicBool,
     table: ArcSwap<Table>,
     /// See [`World::is_alone`].
     alone: AtomicBool,
@@ -76,6 +87,10 @@ pub struct Parts {
     pub throttle: Throttle,
     /// Where actors run.
     pub floors: Vec<Floor>,
+    /// See [`World::fence`].
+    pub fenced_time_max: Duration,
+    /// See [`Replication::copies_min`].
+    pub copies_min: u8,
     /// Whether logs may name accounts.
     pub log_jids: bool,
 }
@@ -99,6 +114,10 @@ impl World {
             warden,
             throttle: parts.throttle,
             draining: AtomicBool::new(false),
+            fence: Fence::new(parts.fenced_time_max),
+            floors: parts.floors,
+            replication: Replication::new(parts.copies_min),
+            settled: AtomicBool::new(false),
             table: ArcSwap::from_pointee(Table::default()),
             alone: AtomicBool::new(true),
             me: AtomicU64::new(0),

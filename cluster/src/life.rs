@@ -1,5 +1,8 @@
 //! The life of one incarnation: what the council decides is done, and what happens is told to it.
 
+mod calls;
+mod gossiping;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,8 +14,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::council::{Council, Effect, Input, Rumour, Wish};
-use crate::gossip::{Facts, Gossip, Seal, Setting};
-use crate::lease::PROMISE;
+use crate::gossip::Seal;
 use crate::link::{self, Event, Ground, Remote, Sink};
 use crate::map::HashMap;
 use crate::quiet::Quiet;
@@ -20,18 +22,16 @@ use crate::shared::Shared;
 use crate::simulation::Ether;
 use crate::wire::Control;
 use crate::{
-    Config, Fate, GossipFacts, Incarnation, Member, NodeId, Peer, RegisterError, Role, Roles, State, Table,
-    View, ViewRegister, metrics as names,
+    Config, Fate, Incarnation, Member, NodeId, Peer, Role, Roles, State, Table, View, ViewRegister,
+    metrics as names,
 };
+use calls::{claim, load, propose};
+use gossiping::{gossip, rumours};
 
 /// Time is looked at this often.
 const TICK: Duration = Duration::from_millis(100);
 /// And so often by a node without a network.
 const TICK_ALONE: Duration = Duration::from_secs(1);
-/// Gossip is told and asked this often.
-const GOSSIP_EVERY: Duration = Duration::from_millis(250);
-/// How long the register may take.
-const REGISTER_TIME_MAX: Duration = Duration::from_secs(3);
 /// How long a node that leaves waits for its peers to confirm what it sent.
 const FLUSH_TIME_MAX: Duration = Duration::from_secs(1);
 
@@ -430,110 +430,6 @@ impl<'a> Life<'a> {
         let rumour = fact.map(|f| Rumour { alive: f.alive, missing: f.missing });
         self.step(Input::Signs { peer, heard: remote.heard(), answered: remote.answered(), rumour });
     }
-}
-
-/// Gossips as long as the incarnation lives.
-fn gossip(
-    estate: &Estate,
-    bound: &Bound,
-    me: &Member,
-    ground: Arc<Ground>,
-) -> impl Future<Output = ()> + use<> {
-    let network = estate.config.network.clone().expect("what is bound is a network");
-    let (shared, quiet, me) = (estate.shared.clone(), estate.quiet.clone(), me.clone());
-    let (version, advertise) = (estate.config.version.clone(), bound.gossip_address);
-    let (socket, seal) = (bound.gossip.clone(), bound.seal.clone());
-    async move {
-        let setting = Setting {
-            me: &me,
-            version: &version,
-            cluster: &network.cluster_id,
-            advertise,
-            seeds: &network.seeds,
-            socket,
-            seal,
-            quiet,
-        };
-        let gossip = match Gossip::start(setting).await {
-            Ok(gossip) => gossip,
-            Err(error) => return tracing::error!(%error, "gossip does not start"),
-        };
-        let mut turn = interval(GOSSIP_EVERY);
-        turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            turn.tick().await;
-            let known = ground.epoch.load(Ordering::Relaxed);
-            let load = *shared.load.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            gossip.tell(known, load, shared.missing.load(Ordering::Relaxed)).await;
-            heed(gossip.facts().await, known, &shared, &ground);
-        }
-    }
-}
-
-/// What gossip has brought.
-fn heed(facts: Facts, known: u64, shared: &Shared, ground: &Ground) {
-    if let Some(highest) = facts.values().map(|f| f.epoch).max().filter(|e| *e > known) {
-        ground.tell(Event::Epoch(highest));
-    }
-    metrics::gauge!(names::ALIVE).set(facts.values().filter(|f| f.alive).count() as f64);
-    shared.facts.store(Arc::new(facts));
-}
-
-/// The gossip of a simulation.
-async fn rumours(ether: Arc<dyn Ether>, shared: Arc<Shared>, me: Member, ground: Arc<Ground>) {
-    let mut turn = interval(GOSSIP_EVERY);
-    turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        turn.tick().await;
-        let epoch = ground.epoch.load(Ordering::Relaxed);
-        let load = *shared.load.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let (incarnation, link, version) = (me.incarnation, me.link, String::new());
-        let missing = shared.missing.load(Ordering::Relaxed);
-        let mine = GossipFacts { alive: true, incarnation, version, epoch, link, load, missing };
-        heed(ether.gossip(mine).into_iter().collect(), epoch, &shared, &ground);
-    }
-}
-
-async fn load(register: &dyn ViewRegister) -> Input {
-    let bytes = match timeout(REGISTER_TIME_MAX, register.load()).await {
-        Ok(Ok(bytes)) => bytes,
-        Ok(Err(error)) => return away(&error),
-        Err(_) => return away(&RegisterError("no answer in time".into())),
-    };
-    match bytes.map(|b| View::from_bytes(&b)).transpose() {
-        Ok(view) => Input::Loaded(view),
-        Err(error) => away(&RegisterError(format!("it holds no view: {error}"))),
-    }
-}
-
-async fn propose(register: &dyn ViewRegister, expected: u64, view: View) -> Input {
-    let call = register.compare_and_set(expected, view.epoch, view.to_bytes());
-    let (outcome, input) = match timeout(REGISTER_TIME_MAX, call).await {
-        Ok(Ok(true)) => ("agreed", Input::Proposed(true)),
-        Ok(Ok(false)) => ("outrun", Input::Proposed(false)),
-        Ok(Err(error)) => ("unknown", away(&error)),
-        Err(_) => ("unknown", away(&RegisterError("no answer in time".into()))),
-    };
-    metrics::counter!(names::PROPOSALS, "outcome" => outcome).increment(1);
-    input
-}
-
-async fn claim(register: &dyn ViewRegister, me: Incarnation, epoch: u64, asked: Duration) -> Input {
-    let given = match timeout(REGISTER_TIME_MAX, register.claim(me.0, epoch, PROMISE)).await {
-        Ok(Ok(given)) => given,
-        Ok(Err(error)) => {
-            tracing::debug!(%error, "the lease key");
-            false
-        }
-        Err(_) => false,
-    };
-    Input::Claimed { asked, given }
-}
-
-fn away(error: &RegisterError) -> Input {
-    metrics::counter!(names::REGISTER_ERRORS).increment(1);
-    tracing::debug!(%error, "register");
-    Input::Away
 }
 
 fn report(table: &Table, me: Incarnation) {

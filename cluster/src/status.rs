@@ -16,6 +16,9 @@ pub struct Load {
     pub sessions: u64,
     /// Rooms it owns.
     pub rooms: u64,
+    /// Slots it owns of which something lacks its second copy.
+    #[serde(default)]
+    pub lacking: u64,
     /// What it is busy with.
     pub phase: Phase,
 }

@@ -1,5 +1,7 @@
 //! What the actors need, made of the configuration.
 
+use std::time::Duration;
+
 use muster_actors::Setup;
 use muster_actors::storage::{self, RedisConfig, SqliteConfig};
 use muster_cluster::{Endpoint, Network, NodeId, NodeIdError, Roles, Secret, TlsMaterial};
@@ -43,6 +45,8 @@ pub fn setup(config: &Config) -> Result<Setup, SetupError> {
         storage: storage(&config.storage),
         cluster: cluster(config)?,
         guards: config.guards.clone(),
+        fenced_time_max: Duration::from_secs(config.cluster.fenced_seconds_max),
+        copies_min: config.cluster.min_copies,
         log_jids: config.log.jids,
         more_features: Vec::new(),
     })

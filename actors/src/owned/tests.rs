@@ -69,6 +69,8 @@ async fn world(clumsy: Arc<AtomicBool>) -> Arc<World> {
         storage,
         throttle: Throttle::new(Guards::default()),
         floors: vec![Floor::Arbiter(Arbiter::current())],
+        fenced_time_max: crate::fence::FENCED_TIME_MAX,
+        copies_min: 1,
         log_jids: true,
     }));
     world.set_me(7);

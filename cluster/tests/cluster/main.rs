@@ -6,6 +6,7 @@
 mod authority;
 mod faults;
 mod forms;
+mod partitions;
 mod proxy;
 mod stage;
 mod strangers;

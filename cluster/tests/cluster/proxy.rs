@@ -5,12 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use muster_cluster::Config;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 #[derive(Default)]
 struct Switch {
     blocked: AtomicBool,
+    /// What the dialling side says is lost on the way.
+    deaf: AtomicBool,
+    /// What the accepting side says is.
+    mute: AtomicBool,
     cut: Notify,
 }
 
@@ -42,20 +47,37 @@ impl Proxy {
         self.switch.blocked.store(blocked, Ordering::Relaxed);
         self.cut();
     }
+
+    /// Breaks nothing, but loses what is said towards the node, or what it says, or both.
+    pub(crate) fn lose(&self, towards: bool, from: bool) {
+        self.switch.deaf.store(towards, Ordering::Relaxed);
+        self.switch.mute.store(from, Ordering::Relaxed);
+    }
 }
 
 async fn serve(front: TcpListener, back: SocketAddr, switch: Arc<Switch>) {
-    while let Ok((mut near, _)) = front.accept().await {
+    while let Ok((near, _)) = front.accept().await {
         let switch = switch.clone();
         tokio::spawn(async move {
             if switch.blocked.load(Ordering::Relaxed) {
                 return switch.cut.notified().await;
             }
-            let Ok(mut far) = TcpStream::connect(back).await else { return };
+            let Ok(far) = TcpStream::connect(back).await else { return };
+            let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
             tokio::select! {
-                _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                () = pass(near_in, far_out, &switch.deaf) => {}
+                () = pass(far_in, near_out, &switch.mute) => {}
                 () = switch.cut.notified() => {}
             }
         });
+    }
+}
+
+async fn pass(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, lost: &AtomicBool) {
+    let mut bytes = vec![0; 64 << 10];
+    while let Ok(count @ 1..) = from.read(&mut bytes).await {
+        if !lost.load(Ordering::Relaxed) && to.write_all(&bytes[..count]).await.is_err() {
+            return;
+        }
     }
 }

@@ -219,6 +219,10 @@ pub struct Cluster {
     pub seeds: Vec<String>,
     /// The address that others reach this node at; that of its listeners if absent.
     pub advertise: Option<IpAddr>,
+    /// Seconds that clients are kept while this node is cut off from most others.
+    pub fenced_seconds_max: u64,
+    /// How many nodes must hold what is acknowledged: 1 serves on with one copy where there is no second, 2 waits.
+    pub min_copies: u8,
 }
 
 /// What is logged.
@@ -323,6 +327,8 @@ impl Default for Cluster {
             key: None,
             seeds: Vec::new(),
             advertise: None,
+            fenced_seconds_max: 3,
+            min_copies: 1,
         }
     }
 }

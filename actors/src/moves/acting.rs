@@ -1,0 +1,170 @@
+//! Which nodes act by which view, and slots that have left but are not said to: somebody may still act by the view before,
+//! and what it says reaches the new owner over this node. When all act by the new view it has: links are first in, first out.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jid::BareJid;
+use muster_cluster::map::HashMap;
+use muster_cluster::{Member, Role, Slot, State};
+use muster_proto::room::Room;
+use muster_proto::session::Session;
+use tokio::time::Instant;
+
+use super::{Departure, Place, lock};
+use crate::owned::{Call, Owned};
+use crate::remote::Remote;
+use crate::world::World;
+
+/// How long a slot that has left waits for nodes that do not say by which view they act.
+const ACTING_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Acting {
+    /// The highest epoch by which each node acts, by incarnation.
+    nodes: Mutex<HashMap<u64, u64>>,
+    departed: Mutex<Vec<Departed>>,
+}
+
+struct Departed {
+    role: Role,
+    to: u64,
+    slots: Vec<u16>,
+    epoch: u64,
+    since: Instant,
+}
+
+impl Acting {
+    /// Whether that node acts by the view of that epoch, or a later one.
+    pub(super) fn acts(&self, node: u64, epoch: u64) -> bool {
+        lock(&self.nodes).get(&node).is_some_and(|acts| *acts >= epoch)
+    }
+
+    pub(super) fn forget(&self) {
+        lock(&self.departed).clear();
+    }
+
+    /// Slots that have left and are not said to.
+    pub(super) fn departed_count(&self) -> usize {
+        lock(&self.departed).iter().map(|departed| departed.slots.len()).sum()
+    }
+}
+
+thread_local! {
+    static HEARD: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// While it lives, this thread takes what another node said.
+pub struct Hearing(Option<u64>);
+
+impl Hearing {
+    /// Begins to take what that node said.
+    pub fn from(node: u64) -> Self {
+        Self(HEARD.replace(Some(node)))
+    }
+}
+
+impl Drop for Hearing {
+    fn drop(&mut self) {
+        HEARD.set(self.0);
+    }
+}
+
+/// Whose word this thread takes now, if any.
+pub(super) fn heard_now() -> Option<u64> {
+    HEARD.get()
+}
+
+impl World {
+    /// Whether this node owns a slot, by the table that it acts by.
+    pub fn owns(&self, role: Role, slot: Slot) -> bool {
+        self.table().owner(role, slot).is_some_and(|owner| owner.incarnation.0 == self.me())
+    }
+
+    fn others(&self) -> Vec<u64> {
+        let is_there = |member: &&Member| member.state != State::Down && member.incarnation.0 != self.me();
+        self.table().view().members.iter().filter(is_there).map(|member| member.incarnation.0).collect()
+    }
+
+    /// Tells all others that this node acts by a view: when every arbiter has ended what it began by the one before.
+    pub(super) fn say_acting(self: &Arc<Self>, epoch: u64) {
+        let waits = Arc::new(AtomicUsize::new(self.floors.len()));
+        for floor in &self.floors {
+            let (world, waits) = (self.clone(), waits.clone());
+            floor.run(move || {
+                if waits.fetch_sub(1, Ordering::AcqRel) == 1 {
+                    for node in world.others() {
+                        if world.send(node, Remote::Acting { epoch }).is_err() {
+                            world.count_dropped("acting");
+                        }
+                    }
+                }
+            });
+        }
+    }
+
+    /// Another node acts by the view of that epoch.
+    pub fn heard_acting(&self, node: u64, epoch: u64) {
+        {
+            let mut nodes = lock(&self.moves.acting.nodes);
+            let acts = nodes.entry(node).or_default();
+            *acts = epoch.max(*acts);
+        }
+        self.let_departed_go();
+    }
+
+    /// Slots have left: says so to their new owner, now or as soon as all act by the view in which they are its own.
+    pub(super) fn departed(&self, role: Role, to: u64, slots: Vec<u16>) {
+        let (epoch, since) = (self.epoch(), Instant::now());
+        lock(&self.moves.acting.departed).push(Departed { role, to, slots, epoch, since });
+        self.let_departed_go();
+    }
+
+    /// Says of slots that they have moved if nothing for them can come over this node any more, or it took too long.
+    pub fn let_departed_go(&self) {
+        let mut departed = lock(&self.moves.acting.departed);
+        if departed.is_empty() {
+            return;
+        }
+        let others = self.others();
+        lock(&self.moves.acting.nodes).retain(|node, _| others.contains(node));
+        let go = |it: &mut Departed| {
+            let all = others.iter().all(|node| self.moves.acting.acts(*node, it.epoch));
+            all || it.since.elapsed() > ACTING_TIME_MAX
+        };
+        // Under the lock, so that they are said in order.
+        for Departed { role, to, slots, .. } in departed.extract_if(.., go) {
+            let message = Remote::SlotsMoved { epoch: self.epoch(), rooms: role == Role::Rooms, slots };
+            if self.send(to, message).is_err() {
+                self.count_dropped("slots_moved");
+            }
+        }
+    }
+
+    /// A machine came whose slot is to go on from here: so does the machine.
+    pub fn pass_on<M: Owned>(self: &Arc<Self>, address: &BareJid) {
+        let slot = Slot::of(address.as_str().as_bytes()).0;
+        let to = lock(&self.moves.leaving).get_mut(&(M::ROLE, slot)).map(|departure| {
+            departure.left += 1;
+            departure.to
+        });
+        if let Some(to) = to {
+            M::office(self).call_if_there(slot, address, Call::Leave(to));
+        }
+    }
+
+    /// A slot came here by a view in which it was ours, and by the one that this node acts by it is another's.
+    pub(super) fn send_on(self: &Arc<Self>, (role, slot): Place) {
+        let Some(to) = self.table().owner(role, Slot(slot)).map(|owner| owner.incarnation.0) else { return };
+        lock(&self.moves.leaving).entry((role, slot)).or_insert(Departure { to, left: 0 }).left += 1;
+        let leaving = HashMap::from_iter([((role, slot), to)]);
+        match role {
+            Role::Sessions => self.tell_to_leave::<Session>(&leaving),
+            Role::Rooms => self.tell_to_leave::<Room>(&leaving),
+        }
+        self.moves.left(role, slot, self);
+    }
+}
