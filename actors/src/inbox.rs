@@ -90,6 +90,7 @@ impl World {
             Remote::Lacking { rooms: false, address } => self.lacking::<Session>(from, &address),
             Remote::Lacking { rooms: true, address } => self.lacking::<Room>(from, &address),
             Remote::Acting { epoch } => self.heard_acting(from, epoch),
+            Remote::KeysChanged { account } => self.known.forget(&account),
             Remote::Forget { rooms: false, address } => self.session_copies.forget(from, &address),
             Remote::Forget { rooms: true, address } => self.room_copies.forget(from, &address),
         }

@@ -47,6 +47,23 @@ pub fn describe() {
         Unit::Count,
         "Stanzas that clients of this node sent, by kind."
     );
+    describe_log_ins();
+    describe_counter!("muster_slow_clients_total", Unit::Count, "Clients cut off because they did not read.");
+    describe_counter!(
+        "muster_refused_total",
+        Unit::Count,
+        "Stanzas refused because their owner could not take them, by condition."
+    );
+    describe_counter!("muster_dropped_total", Unit::Count, "Things dropped on purpose, by what they were.");
+    describe_counter!(
+        "muster_panics_total",
+        Unit::Count,
+        "Steps that panicked: each is a bug; please report it."
+    );
+}
+
+/// What each metric of those who come means.
+fn describe_log_ins() {
     describe_counter!("muster_log_ins_total", Unit::Count, "Successful log-ins.");
     describe_counter!("muster_log_in_failures_total", Unit::Count, "Failed log-ins.");
     describe_counter!(
@@ -65,17 +82,16 @@ pub fn describe() {
         "Accounts that strangers registered (XEP-0077)."
     );
     describe_counter!("muster_tls_failures_total", Unit::Count, "TLS handshakes with clients that failed.");
-    describe_counter!("muster_slow_clients_total", Unit::Count, "Clients cut off because they did not read.");
+    describe_gauge!("muster_log_ins_waiting", Unit::Count, "Log-ins that wait for their turn.");
     describe_counter!(
-        "muster_refused_total",
+        "muster_log_ins_refused_total",
         Unit::Count,
-        "Stanzas refused because their owner could not take them, by condition."
+        "Log-ins told to come again later because too many waited."
     );
-    describe_counter!("muster_dropped_total", Unit::Count, "Things dropped on purpose, by what they were.");
     describe_counter!(
-        "muster_panics_total",
+        "muster_keys_recalled_total",
         Unit::Count,
-        "Steps that panicked: each is a bug; please report it."
+        "Log-ins checked with remembered keys because the store did not answer."
     );
 }
 
@@ -109,5 +125,6 @@ pub fn gauges(world: &World, load: Load) {
     gauge!("muster_under_replicated_slots").set(load.lacking as f64);
     gauge!("muster_slots_arriving").set(world.moves.arriving_count() as f64);
     gauge!("muster_slots_leaving").set(world.moves.leaving_count() as f64);
+    gauge!("muster_log_ins_waiting").set(world.gate.waiting() as f64);
     gauge!("muster_epoch").set(world.epoch() as f64);
 }

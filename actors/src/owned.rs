@@ -144,8 +144,9 @@ impl<M: Owned> Owner<M> {
         let State::Loading(letters) = std::mem::replace(&mut self.state, State::Gone) else { return };
         match replies {
             Ok(replies) => {
-                let machine =
-                    self.world.warden.guard(self.address.as_str(), || M::new(self.address.clone(), replies));
+                let machine = self.span("load").in_scope(|| {
+                    self.world.warden.guard(self.address.as_str(), || M::new(self.address.clone(), replies))
+                });
                 if let Ok(machine) = machine {
                     self.state = State::Ready(Box::new(machine));
                     for letter in letters {
@@ -161,6 +162,11 @@ impl<M: Owned> Owner<M> {
             }
         }
         self.retire(ctx);
+    }
+
+    /// Names the address in what a machine says: machines do not know whether they may.
+    fn span(&self, what: &'static str) -> tracing::Span {
+        tracing::error_span!("of", what, slot = self.slot, jid = %self.world.shown(&self.address))
     }
 
     /// Strikes itself off. Letters that came before are taken on their way again; none can come after.

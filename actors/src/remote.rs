@@ -136,6 +136,11 @@ pub enum Remote {
         /// The view.
         epoch: u64,
     },
+    /// The password of an account was changed at the sender, or the account is gone.
+    KeysChanged {
+        /// Which account.
+        account: String,
+    },
 }
 
 /// What may happen to a session from another node.
@@ -260,6 +265,7 @@ impl Remote {
             Self::CopySession { .. } | Self::CopyRoom { .. } => None,
             Self::SessionChanged { .. } | Self::RoomChanged { .. } => None,
             Self::Backed { .. } | Self::Forget { .. } | Self::Part { .. } | Self::Lacking { .. } => None,
+            Self::KeysChanged { .. } => None,
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::receipt::Via;
 use crate::remote::Remote;
 use crate::socket::{Connection, Wire};
 use crate::status::{NodeStatus, RingStatus, Status};
-use crate::storage::{self, Storage};
+use crate::storage::{self, Keyring, Remembered, Storage};
 use crate::throttle::{Guards, Throttle};
 use crate::world::{Parts, World};
 
@@ -46,6 +46,8 @@ pub struct Setup {
     pub arbiters: usize,
     /// Where things are kept.
     pub storage: storage::Config,
+    /// What of it is remembered while it is away.
+    pub remembered: Remembered,
     /// The node and its cluster.
     pub cluster: muster_cluster::Config,
     /// Limits per address.
@@ -90,7 +92,8 @@ impl System {
     /// Something that trying again will not mend; it names what to fix.
     pub async fn start(setup: Setup) -> Result<Self, StartError> {
         metrics::describe();
-        let storage = open_storage(&setup.storage).await?;
+        let keyring = Keyring::new(open_storage(&setup.storage).await?, setup.remembered);
+        let (known, storage): (_, Arc<dyn Storage>) = (keyring.known(), Arc::new(keyring));
         let arbiters =
             (0..setup.arbiters.max(1)).map(|_| Arbiter::try_new()).collect::<Result<Vec<_>, _>>()?;
         let mut all = features::all();
@@ -99,6 +102,7 @@ impl System {
             options: setup.options,
             features: Features::new(all),
             storage: storage.clone(),
+            known,
             throttle: Throttle::new(setup.guards),
             floors: arbiters.iter().map(|arbiter| Floor::Arbiter(arbiter.handle())).collect(),
             fenced_time_max: setup.fenced_time_max,
@@ -107,6 +111,7 @@ impl System {
         }));
         let mailroom = Arc::new(Mailroom::default());
         mailroom.open(&world);
+        world.tell_changed_keys();
         let cluster = Cluster::start(setup.cluster, register(&storage), mailroom).await?;
         world.connect(cluster.clone());
         Ok(Self { world, cluster, arbiters: Arc::new(arbiters), since: Instant::now() }.begin())
@@ -126,6 +131,7 @@ impl System {
             options,
             features: Features::new(features::all()),
             storage: storage.clone(),
+            known: Arc::default(),
             throttle: Throttle::new(Guards::default()),
             floors: vec![Floor::Here],
             fenced_time_max: FENCED_TIME_MAX,
@@ -181,6 +187,16 @@ impl System {
         self.world.storage.clone()
     }
 
+    /// Rounds of PBKDF2 for new passwords.
+    pub fn iterations(&self) -> u32 {
+        self.world.options.sasl_iterations
+    }
+
+    /// How many new connections a second the node takes on guarded listeners.
+    pub fn log_ins_per_second(&self) -> u32 {
+        self.world.throttle.log_ins_per_second(self.arbiters.len())
+    }
+
     /// Tells the session of an account.
     pub fn order(&self, account: &BareJid, order: Order) {
         self.world.order(account, order, Via::default());
@@ -202,9 +218,7 @@ impl System {
         if self.world.draining.load(Ordering::Relaxed) {
             return Err("draining");
         }
-        if !self.world.storage.is_reachable() {
-            return Err("the store cannot be reached");
-        }
+        // Not the store: what it is not needed for goes on without it, and every other node is without it too.
         if self.world.is_fenced() && self.world.epoch() > 0 {
             return Err("no lease: cut off from most of the other nodes, or paused until now");
         }
@@ -381,6 +395,7 @@ impl System {
             self.world.look_at_fence();
             self.world.copy_what_is_lacking();
             let load = self.load();
+            self.world.gate.look(tokio::time::Instant::now());
             metrics::gauges(&self.world, load);
             self.cluster.report_load(load);
         }

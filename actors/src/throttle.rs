@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use jid::BareJid;
 use serde::{Deserialize, Serialize};
 
-/// Limits per address and account.
+use crate::gate::Gate;
+
+/// Limits per address and account, and of log-ins on a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Guards {
@@ -18,14 +20,29 @@ pub struct Guards {
     pub failures_per_address_max: u32,
     /// Failed log-ins to one account from one address in a minute. Others can still log in to it.
     pub failures_per_account_max: u32,
+    /// New connections in a second; more wait in the kernel, in order. 0 is 500 for each thread of actors.
+    pub log_ins_per_second_max: u32,
+    /// Log-ins that the node works on at once: look-ups of keys, binds and resumptions.
+    pub log_ins_at_once_max: usize,
+    /// Log-ins that wait for their turn; more are told to come again later.
+    pub log_ins_waiting_max: usize,
 }
 
 impl Default for Guards {
     fn default() -> Self {
-        Self { connections_per_address_max: 500, failures_per_address_max: 60, failures_per_account_max: 10 }
+        Self {
+            connections_per_address_max: 500,
+            failures_per_address_max: 60,
+            failures_per_account_max: 10,
+            log_ins_per_second_max: 0,
+            log_ins_at_once_max: 64,
+            log_ins_waiting_max: 10_000,
+        }
     }
 }
 
+/// New connections in a second for each thread of actors, by default: about a third of a core.
+const PER_SECOND: u32 = 500;
 /// How long a failure counts.
 const WINDOW: Duration = Duration::from_secs(60);
 /// Addresses and accounts remembered; over that, those whose minute is over are forgotten, then all.
@@ -69,6 +86,19 @@ impl Throttle {
     /// Nothing counted yet.
     pub fn new(guards: Guards) -> Self {
         Self { guards, connections: Arc::default(), failures: Mutex::default() }
+    }
+
+    /// New connections in a second, with so many threads of actors.
+    pub fn log_ins_per_second(&self, arbiters: usize) -> u32 {
+        match self.guards.log_ins_per_second_max {
+            0 => PER_SECOND.saturating_mul(u32::try_from(arbiters).unwrap_or(u32::MAX)),
+            given => given,
+        }
+    }
+
+    /// The gate that these guards want.
+    pub fn gate(&self) -> Arc<Gate> {
+        Gate::new(self.guards.log_ins_at_once_max, self.guards.log_ins_waiting_max)
     }
 
     /// Lets a connection in, or not.

@@ -17,6 +17,7 @@ use crate::copies::Copies;
 use crate::deliveries::Deliveries;
 use crate::fence::Fence;
 use crate::floor::Floor;
+use crate::gate::Gate;
 use crate::moves::Moves;
 use crate::office::Office;
 use crate::parts::Joined;
@@ -25,7 +26,7 @@ use crate::replication::Replication;
 use crate::sabotage;
 use crate::shown::Shown;
 use crate::sockets::Sockets;
-use crate::storage::Storage;
+use crate::storage::{Known, Storage};
 use crate::throttle::Throttle;
 use crate::warden::Warden;
 
@@ -37,6 +38,8 @@ pub struct World {
     pub features: Features,
     /// Where things are kept.
     pub storage: Arc<dyn Storage>,
+    /// The keys that are remembered of it.
+    pub known: Arc<Known>,
     /// The sessions that live here.
     pub sessions: Office<Session>,
     /// The rooms that live here.
@@ -57,6 +60,8 @@ pub struct World {
     pub warden: Warden,
     /// Who may connect and try.
     pub throttle: Throttle,
+    /// How many log in at once.
+    pub gate: Arc<Gate>,
     /// Whether new connections are refused.
     pub draining: AtomicBool,
     /// What becomes of its clients while it has no lease.
@@ -83,6 +88,8 @@ pub struct Parts {
     pub features: Features,
     /// See [`World::storage`].
     pub storage: Arc<dyn Storage>,
+    /// See [`World::known`].
+    pub known: Arc<Known>,
     /// See [`World::throttle`].
     pub throttle: Throttle,
     /// Where actors run.
@@ -103,6 +110,7 @@ impl World {
             options: parts.options,
             features: parts.features,
             storage: parts.storage,
+            known: parts.known,
             sessions: Office::new(&parts.floors),
             rooms: Office::new(&parts.floors),
             session_copies: Copies::default(),
@@ -112,6 +120,7 @@ impl World {
             parts: Joined::default(),
             deliveries: Deliveries::new(parts.floors[0].clone()),
             warden,
+            gate: parts.throttle.gate(),
             throttle: parts.throttle,
             draining: AtomicBool::new(false),
             fence: Fence::new(parts.fenced_time_max),
@@ -203,6 +212,22 @@ impl World {
     /// What a log line may say of a JID.
     pub fn shown<'a>(&'a self, jid: &'a Jid) -> Shown<'a> {
         Shown { jid, secret: (!self.log_jids).then_some(&self.options.sasl_secret) }
+    }
+
+    /// From now on, other nodes are told whose keys change here: they may remember others.
+    pub fn tell_changed_keys(self: &Arc<Self>) {
+        let world = Arc::downgrade(self);
+        self.known.on_change(move |account| {
+            let Some(world) = world.upgrade() else { return };
+            for member in &world.table().view().members {
+                let account = account.to_owned();
+                let is_other =
+                    member.state != muster_cluster::State::Down && member.incarnation.0 != world.me();
+                if is_other && world.send(member.incarnation.0, Remote::KeysChanged { account }).is_err() {
+                    world.count_dropped("keys_changed");
+                }
+            }
+        });
     }
 
     /// Something was dropped on purpose; the metric says what.

@@ -19,6 +19,14 @@ pub enum StartError {
         /// What the system says.
         error: std::io::Error,
     },
+    /// The socket of the admin API cannot be listened on.
+    #[error("admin.socket: cannot listen on {path}: {error}{hint}", path = path.display(), hint = socket_hint(error))]
+    Socket {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
     /// The certificate of clients.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -42,6 +50,14 @@ pub enum StartError {
     /// It was told to stop before it was up.
     #[error("stopped while it was starting")]
     Stopped,
+}
+
+fn socket_hint(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => " (another muster answers there, or it is a file of another kind)",
+        std::io::ErrorKind::NotFound => " (create its folder)",
+        _ => "",
+    }
 }
 
 fn hint(error: &std::io::Error) -> &'static str {

@@ -11,6 +11,7 @@ mod life;
 pub mod listen;
 pub mod log;
 pub mod metrics;
+mod pace;
 mod running;
 pub mod setup;
 mod shared;

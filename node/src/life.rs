@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::config::{Config, Kind, Listener, ListenerTls};
 use crate::error::StartError;
+use crate::pace::Pace;
 use crate::running::Command;
 use crate::shared::Shared;
 use crate::{drain, http, listen, log, metrics, setup, tls};
@@ -30,7 +31,8 @@ pub(crate) async fn live(
     let admin = bind_http(&config)?;
     let mut addresses = clients.addresses();
     addresses.extend(admin.iter().filter_map(|(_, socket)| Some((Kind::Http, socket.local_addr().ok()?))));
-    let health = http::serve(admin, &shared).map_err(StartError::Thread)?;
+    let socket = config.admin.socket.as_deref().map(listen::bind_unix).transpose()?;
+    let health = http::serve(admin, socket, &shared).map_err(StartError::Thread)?;
     actix_rt::spawn(heartbeat(shared.clone()));
     actix_rt::spawn(metrics::upkeep());
     let setup = setup::setup(&config)?;
@@ -160,14 +162,16 @@ impl Clients {
     /// Starts to accept.
     fn accept(self, system: &System) -> Vec<Arc<ClientListener>> {
         let most = listen::connections_max();
+        let pace = Arc::new(Pace::new(system.log_ins_per_second()));
         let mut listeners = Vec::new();
         for (socket, listener) in self.0 {
+            let pace = listener.guarded.then(|| pace.clone());
             listeners.push(listener.clone());
             let system = system.clone();
             let counted = system.clone();
             let is_full = move || counted.connections() >= most;
             let take = move |tcp, peer| system.accept(tcp, peer, &listener);
-            actix_rt::spawn(listen::accept_all(socket, is_full, take));
+            actix_rt::spawn(listen::accept_all(socket, pace, is_full, take));
         }
         listeners
     }

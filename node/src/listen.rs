@@ -1,7 +1,12 @@
 //! Listening sockets: bound before anything else starts, and accepted from whatever happens to descriptors.
 
+use std::fs::Permissions;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use metrics::{Unit, counter, describe_counter};
@@ -9,6 +14,9 @@ use rustix::io::Errno;
 use rustix::net::sockopt;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpSocket};
+
+use crate::error::StartError;
+use crate::pace::Pace;
 
 /// Connections that the kernel may hold until they are accepted.
 const BACKLOG: u32 = 4096;
@@ -62,6 +70,24 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
+/// Binds a Unix socket that only this user can connect to. One that a node left behind which has died is replaced.
+///
+/// # Errors
+/// It cannot be bound, or somebody answers there.
+pub fn bind_unix(path: &Path) -> Result<UnixListener, StartError> {
+    let failed = |error| StartError::Socket { path: path.to_path_buf(), error };
+    let is_left_behind = std::fs::symlink_metadata(path).is_ok_and(|facts| facts.file_type().is_socket());
+    if is_left_behind {
+        if UnixStream::connect(path).is_ok() {
+            return Err(failed(io::ErrorKind::AddrInUse.into()));
+        }
+        std::fs::remove_file(path).map_err(failed)?;
+    }
+    let listener = UnixListener::bind(path).map_err(failed)?;
+    std::fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(failed)?;
+    Ok(listener)
+}
+
 /// How many clients there may be at once: every one takes a descriptor, and some are kept for probes, links and the store.
 pub fn connections_max() -> usize {
     let limit = getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok());
@@ -75,6 +101,7 @@ fn without_reserve(limit: usize) -> usize {
 /// Accepts for ever; while `is_full`, new connections wait in the kernel.
 pub async fn accept_all(
     listener: TcpListener,
+    pace: Option<Arc<Pace>>,
     is_full: impl Fn() -> bool,
     mut take: impl FnMut(TcpStream, SocketAddr),
 ) {
@@ -91,6 +118,9 @@ pub async fn accept_all(
             complain(&"as many clients as there are descriptors for");
             tokio::time::sleep(PAUSE).await;
             continue;
+        }
+        if let Some(pace) = &pace {
+            pace.turn().await;
         }
         match listener.accept().await.and_then(|(socket, peer)| Ok((socket.into_std()?, peer))) {
             Ok((socket, peer)) => {
@@ -134,12 +164,27 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let (sender, mut accepted) = tokio::sync::mpsc::unbounded_channel();
         let accepting =
-            tokio::spawn(accept_all(listener, || false, move |socket, _| sender.send(socket).unwrap()));
+            tokio::spawn(accept_all(listener, None, || false, move |socket, _| sender.send(socket).unwrap()));
         let _client = TcpStream::connect(address).unwrap();
         let socket = accepted.recv().await.unwrap();
         assert!(sockopt::socket_keepalive(&socket).unwrap());
         assert_eq!(sockopt::tcp_keepidle(&socket).unwrap(), KEEP_ALIVE_IDLE);
         accepting.abort();
+    }
+
+    #[test]
+    fn only_its_user_can_connect_to_a_unix_socket_and_a_dead_one_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin");
+        let first = bind_unix(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(bind_unix(&path).is_err(), "somebody answers there");
+        drop(first);
+        drop(bind_unix(&path).unwrap());
+        let file = folder.path().join("file");
+        std::fs::write(&file, "not a socket").unwrap();
+        assert!(bind_unix(&file).is_err());
+        assert!(file.exists(), "a file that is no socket is not removed");
     }
 
     #[test]

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use muster_actors::Setup;
-use muster_actors::storage::{self, RedisConfig, SqliteConfig};
+use muster_actors::storage::Remembered;
 use muster_cluster::{Endpoint, Network, NodeId, NodeIdError, Roles, Secret, TlsMaterial};
 use openssl::hash::{MessageDigest, hash};
 
-use crate::config::{Config, Kind, Role, SecretError, Storage, StoreKind, read_secret};
+use crate::config::{Config, Kind, Role, SecretError, read_secret};
 
 /// Why the configuration cannot be acted on: it changed since it was checked.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +42,11 @@ pub fn setup(config: &Config) -> Result<Setup, SetupError> {
     Ok(Setup {
         options,
         arbiters: if config.node.arbiters == 0 { cores } else { config.node.arbiters },
-        storage: storage(&config.storage),
+        storage: config.storage.clone(),
+        remembered: Remembered {
+            accounts_max: config.auth.remembered_max,
+            time_max: Duration::from_secs(config.auth.remembered_seconds_max),
+        },
         cluster: cluster(config)?,
         guards: config.guards.clone(),
         fenced_time_max: Duration::from_secs(config.cluster.fenced_seconds_max),
@@ -50,31 +54,6 @@ pub fn setup(config: &Config) -> Result<Setup, SetupError> {
         log_jids: config.log.jids,
         more_features: Vec::new(),
     })
-}
-
-/// The store's settings.
-pub fn storage(storage: &Storage) -> storage::Config {
-    match storage.kind {
-        StoreKind::Sqlite => storage::Config::Sqlite(SqliteConfig {
-            path: storage.path.clone(),
-            synchronous: storage.synchronous,
-            queue_bytes_max: storage.queue_bytes_max,
-        }),
-        StoreKind::Redis => storage::Config::Redis(RedisConfig {
-            addresses: storage.addresses.clone(),
-            topology: storage.topology,
-            sentinel_master: storage.sentinel_master.clone(),
-            database: storage.database,
-            username: storage.username.clone(),
-            password_file: storage.password_file.clone(),
-            sentinel_password_file: storage.sentinel_password_file.clone(),
-            tls: storage.tls,
-            replicas_min: storage.replicas_min,
-            timeout_ms: storage.timeout_ms,
-            prefix: storage.prefix.clone(),
-            queue_bytes_max: storage.queue_bytes_max,
-        }),
-    }
 }
 
 fn cluster(config: &Config) -> Result<muster_cluster::Config, SetupError> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jid::BareJid;
 use muster_actors::storage::{Batch, Storage};
 use muster_proto::features::account;
-use muster_proto::sasl::{Credentials, ITERATIONS};
+use muster_proto::sasl::Credentials;
 use muster_proto::store::{Key, Query, Reply, StoreError, Write, collection};
 
 use crate::authpassword;
@@ -46,6 +46,8 @@ pub struct Users {
     pub storage: Arc<dyn Storage>,
     /// Which domains.
     pub domains: Vec<String>,
+    /// Rounds of PBKDF2 for new passwords.
+    pub iterations: u32,
 }
 
 impl Users {
@@ -153,8 +155,9 @@ impl Users {
         let mut shares = Vec::new();
         while !accounts.is_empty() {
             let share: Vec<_> = accounts.drain(..accounts.len().min(share)).collect();
+            let iterations = self.iterations;
             shares.push(tokio::task::spawn_blocking(move || {
-                share.iter().map(Made::writes).collect::<Result<Vec<_>, _>>()
+                share.iter().map(|made| made.writes(iterations)).collect::<Result<Vec<_>, _>>()
             }));
         }
         let mut writes = Vec::new();
@@ -199,13 +202,13 @@ enum Secret {
 }
 
 impl Made {
-    fn writes(&self) -> Result<Vec<Write>, UserError> {
+    fn writes(&self, iterations: u32) -> Result<Vec<Write>, UserError> {
         let refused = |error: String| UserError::Password(self.jid.clone(), error);
         let credentials = match &self.secret {
             Secret::Password(password) if password.len() > account::PASSWORD_BYTES_MAX => {
                 return Err(refused(format!("it is longer than {} bytes", account::PASSWORD_BYTES_MAX)));
             }
-            Secret::Password(password) => Credentials::derive(password, rand::random(), ITERATIONS)
+            Secret::Password(password) => Credentials::derive(password, rand::random(), iterations)
                 .map_err(|error| refused(error.to_string()))?,
             Secret::Keys(credentials) => credentials.clone(),
         };
@@ -239,7 +242,11 @@ mod tests {
 
     #[tokio::test]
     async fn accounts_come_and_go() {
-        let users = Users { storage: Arc::new(Memory::default()), domains: vec!["capulet.lit".into()] };
+        let users = Users {
+            storage: Arc::new(Memory::default()),
+            domains: vec!["capulet.lit".into()],
+            iterations: 4_096,
+        };
         users.add("Juliet@capulet.lit", "r0m30").await.unwrap();
         assert!(matches!(users.add("juliet@capulet.lit", "x").await, Err(UserError::Exists(_))));
         users

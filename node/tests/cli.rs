@@ -85,7 +85,7 @@ fn a_bad_configuration_ends_with_64_and_names_line_and_fix() {
 #[test]
 fn a_port_that_is_taken_is_named_and_ends_with_69() {
     let scene = Scene::new("");
-    let address = scene.config().admin().unwrap().address;
+    let address = scene.config().admin_listener().unwrap().address;
     let _taken = TcpListener::bind(address).unwrap();
     let (code, words) = scene.refuses(&["serve"], "");
     assert_eq!(code, 69, "{words}");
@@ -122,11 +122,26 @@ fn accounts_are_kept_without_a_node_and_with_one() {
 }
 
 #[test]
+fn the_command_line_speaks_to_a_node_by_its_unix_socket_alone() {
+    let scene = Scene::new("admin = false\n[admin]\nsocket = \"admin\"\n");
+    assert!(scene.config().admin_listener().is_none());
+    let (_, words) = scene.refuses(&["cluster", "status"], "");
+    assert!(words.contains("no node answers on") && words.contains("admin"), "{words}");
+    let running = Node::start(scene.config()).unwrap();
+    assert!(running.wait_until_ready(Duration::from_secs(20)));
+    scene.says(&["user", "add", "juliet@capulet.lit"], "r0m30\n");
+    let status = scene.says(&["cluster", "status"], "");
+    assert!(status.contains("muster-0"), "{status}");
+    assert_eq!(scene.says(&["user", "list"], ""), "juliet@capulet.lit\n");
+    running.stop().unwrap();
+}
+
+#[test]
 fn health_is_for_everybody_and_administration_for_those_with_the_token() {
     let scene = Scene::new("");
     let running = Node::start(scene.config()).unwrap();
     assert!(running.wait_until_ready(Duration::from_secs(20)));
-    let address = scene.config().admin().unwrap().address;
+    let address = scene.config().admin_listener().unwrap().address;
     let agent = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build();
     let agent: ureq::Agent = agent.into();
     let status = |path: &str, token: &str| {

@@ -6,7 +6,7 @@ use jid::BareJid;
 use serde::{Deserialize, Serialize};
 
 /// What the machines need of the configuration.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// The domains that this cluster is.
     pub domains: Vec<Domain>,
@@ -14,6 +14,19 @@ pub struct Options {
     pub limits: Limits,
     /// A secret of the whole domain, the same on every node: the salts shown for unknown users come from it.
     pub sasl_secret: [u8; 32],
+    /// Rounds of PBKDF2 for new passwords, and pretended for unknown users. At least [`crate::sasl::ITERATIONS_MIN`].
+    pub sasl_iterations: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            domains: Vec::new(),
+            limits: Limits::default(),
+            sasl_secret: [0; 32],
+            sasl_iterations: crate::sasl::ITERATIONS,
+        }
+    }
 }
 
 /// One domain (virtual host).

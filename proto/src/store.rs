@@ -145,8 +145,6 @@ pub mod collection {
     pub const ACCOUNTS: Collection = "accounts";
     /// Map of an account: one field per contact (bare JID), value JSON.
     pub const ROSTER: Collection = "roster";
-    /// Document of an account: roster version and the like, JSON.
-    pub const ROSTER_META: Collection = "roster-meta";
     /// Map of an account: pending inbound subscription requests, field = bare JID, value = the presence as XML.
     pub const REQUESTS: Collection = "requests";
     /// Log of an account: messages that wait for it, as XML.
@@ -156,8 +154,7 @@ pub mod collection {
     /// Map of an account: private XML (XEP-0049), field = name and namespace, value = the element.
     pub const PRIVATE: Collection = "private";
     /// All that belongs to one account and goes with it.
-    pub const OF_ACCOUNT: [Collection; 7] =
-        [CREDENTIALS, ROSTER, ROSTER_META, REQUESTS, OFFLINE, VCARD, PRIVATE];
+    pub const OF_ACCOUNT: [Collection; 6] = [CREDENTIALS, ROSTER, REQUESTS, OFFLINE, VCARD, PRIVATE];
     /// Map of a conference domain: one field per persistent or public room (bare JID), value JSON (name, public).
     pub const ROOMS: Collection = "rooms";
     /// Document of a room: configuration, subject, JSON.
@@ -167,11 +164,10 @@ pub mod collection {
     /// Log of a room: its recent messages, as XML.
     pub const HISTORY: Collection = "history";
     /// All there are.
-    pub const ALL: [Collection; 12] = [
+    pub const ALL: [Collection; 11] = [
         CREDENTIALS,
         ACCOUNTS,
         ROSTER,
-        ROSTER_META,
         REQUESTS,
         OFFLINE,
         VCARD,

@@ -95,7 +95,8 @@ impl<M: Owned> Owner<M> {
             Effect::Derive(password, then) => {
                 self.asked += 1;
                 let via = via.answered();
-                let derived = keys::apart(move || keys::derive(&password));
+                let rounds = self.world.options.sasl_iterations;
+                let derived = keys::apart(move || keys::derive(&password, rounds));
                 ctx.spawn(derived.into_actor(self).map(move |credentials, owner, ctx| {
                     owner.asked -= 1;
                     match credentials {
@@ -128,7 +129,8 @@ impl<M: Owned> Owner<M> {
             if reply == Err(StoreError::Stale) {
                 tracing::warn!(slot = owner.slot, jid = %owner.world.shown(&owner.address), "another node owns this slot now");
             }
-            owner.step(ctx, via, |machine, env, out| then(machine, reply, env, out));
+            let span = if reply.is_err() { owner.span("store") } else { tracing::Span::none() };
+            span.in_scope(|| owner.step(ctx, via, |machine, env, out| then(machine, reply, env, out)));
             done.settle();
             owner.settle(ctx);
         }));

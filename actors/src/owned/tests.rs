@@ -67,6 +67,7 @@ async fn world(clumsy: Arc<AtomicBool>) -> Arc<World> {
         options: Options { domains: vec![domain], ..Options::default() },
         features: Features::new(vec![Box::new(Clumsy(clumsy))]),
         storage,
+        known: Arc::default(),
         throttle: Throttle::new(Guards::default()),
         floors: vec![Floor::Arbiter(Arbiter::current())],
         fenced_time_max: crate::fence::FENCED_TIME_MAX,

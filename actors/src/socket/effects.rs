@@ -10,10 +10,11 @@ use muster_proto::sasl::Credentials;
 use muster_proto::session::Word;
 use muster_proto::stanza::{Condition, Stanza, Trace};
 use muster_proto::store::{Key, Query, Reply, StoreError, collection};
-use muster_proto::stream::{Effect, Input};
+use muster_proto::stream::{Effect, Input, StreamCondition, StreamError};
 
 use super::said::{Ask, Said};
 use super::{Socket, State, ending_name};
+use crate::gate::{Entry, Want};
 use crate::keys;
 use crate::storage::{Batch, Storage};
 
@@ -54,10 +55,10 @@ impl Socket {
             }
             Effect::Register { account, password } => self.register(account, password, ctx),
             Effect::Bind { account, resource, anonymous } => {
-                self.ask(account, Ask::Bind { resource, anonymous });
+                self.attach(Want::Bind, account, Ask::Bind { resource, anonymous }, ctx);
             }
             Effect::Resume { account, id, h } => {
-                self.ask(account, Ask::Resume { id, h });
+                self.attach(Want::Resume, account, Ask::Resume { id, h }, ctx);
             }
             Effect::Stanza(mut stanza) => {
                 self.note(&mut stanza);
@@ -84,12 +85,57 @@ impl Socket {
             let throttled = Err(StoreError::Away("too many failed log-ins".into()));
             return self.feed(Input::Credentials(throttled), ctx);
         }
-        let answer =
-            self.world.storage.query(Query::Document(Key::new(collection::CREDENTIALS, account.as_str())));
-        ctx.spawn(answer.into_actor(self).map(|answer, socket, ctx| {
-            socket.feed(Input::Credentials(answer.and_then(read_credentials)), ctx);
-            socket.wake();
-        }));
+        let key = Key::new(collection::CREDENTIALS, account.as_str());
+        let entered = self.enter(Want::LogIn, ctx, |socket, ctx| {
+            let answer = socket.world.storage.query(Query::Document(key));
+            ctx.spawn(answer.into_actor(socket).map(|answer, socket, ctx| {
+                socket.pass = None;
+                socket.feed(Input::Credentials(answer.and_then(read_credentials)), ctx);
+                socket.wake();
+            }));
+        });
+        if !entered {
+            let full = Err(StoreError::Away("too many log in".into()));
+            self.feed(Input::Credentials(full), ctx);
+        }
+    }
+
+    /// Asks the owner for a session when there is a place.
+    fn attach(&mut self, want: Want, account: BareJid, ask: Ask, ctx: &mut Context<Self>) {
+        let entered = self.enter(want, ctx, move |socket, _| socket.ask(account, ask));
+        if !entered {
+            let why = "too many log in; please come back a little later";
+            self.end(StreamError::because(StreamCondition::ResourceConstraint, why), ctx);
+        }
+    }
+
+    /// Goes on when there is a place at the gate; whether it may even wait for one.
+    fn enter(
+        &mut self,
+        want: Want,
+        ctx: &mut Context<Self>,
+        then: impl FnOnce(&mut Self, &mut Context<Self>) + 'static,
+    ) -> bool {
+        match self.world.gate.enter(want) {
+            Entry::Now(pass) => {
+                self.pass = Some(pass);
+                then(self, ctx);
+            }
+            Entry::Later(turn) => {
+                ctx.spawn(turn.into_actor(self).map(|pass, socket, ctx| {
+                    // While it waited the stream may have ended.
+                    if let (Ok(pass), false) = (pass, matches!(socket.state, State::Ending | State::Gone)) {
+                        socket.pass = Some(pass);
+                        then(socket, ctx);
+                    }
+                }));
+            }
+            Entry::Full => {
+                metrics::counter!("muster_log_ins_refused_total").increment(1);
+                return false;
+            }
+        }
+        true
     }
 
     /// Makes an account for a stranger. Every attempt counts as a failed log-in does: nobody makes many.
@@ -99,7 +145,8 @@ impl Socket {
         if blocked {
             return self.feed(Input::Registered(Err(Condition::ResourceConstraint.into())), ctx);
         }
-        let made = create(self.world.storage.clone(), account, password);
+        let rounds = self.world.options.sasl_iterations;
+        let made = create(self.world.storage.clone(), account, password, rounds);
         ctx.spawn(made.into_actor(self).map(|made, socket, ctx| {
             socket.feed(Input::Registered(made.map_err(Into::into)), ctx);
             socket.wake();
@@ -128,13 +175,18 @@ fn read_credentials(reply: Reply) -> Result<Option<Credentials>, StoreError> {
     serde_json::from_slice(&bytes).map(Some).map_err(|error| StoreError::Failed(error.to_string()))
 }
 
-async fn create(storage: Arc<dyn Storage>, account: BareJid, password: String) -> Result<(), Condition> {
+async fn create(
+    storage: Arc<dyn Storage>,
+    account: BareJid,
+    password: String,
+    rounds: u32,
+) -> Result<(), Condition> {
     let key = Key::new(collection::CREDENTIALS, account.as_str());
     let away = |_: StoreError| Condition::ResourceConstraint;
     if let Reply::Document(Some(_)) = storage.query(Query::Document(key)).await.map_err(away)? {
         return Err(Condition::Conflict);
     }
-    let derived = keys::apart(move || keys::derive(&password)).await;
+    let derived = keys::apart(move || keys::derive(&password, rounds)).await;
     let credentials =
         derived.map_err(|_| Condition::InternalServerError)?.map_err(|_| Condition::NotAcceptable)?;
     storage.write(Batch::unfenced(creation(&account, &credentials))).await.map_err(away)?;

@@ -71,6 +71,14 @@ impl Io {
         Ok(())
     }
 
+    /// Whether the client's next words of the handshake are there.
+    pub fn is_readable(&self, cx: &mut Context<'_>) -> bool {
+        match self {
+            Self::Tls(stream) => stream.get_ref().poll_read_ready(cx).is_ready(),
+            Self::Clear(_) | Self::Simulated(_) | Self::Taken => false,
+        }
+    }
+
     /// Goes on with the handshake.
     pub fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), openssl::ssl::Error>> {
         match self {

@@ -19,6 +19,8 @@ use muster_proto::session::{Input as SessionInput, Session};
 use muster_proto::stanza::Stanza;
 use muster_proto::stream::{Channel, Ending, Input, Stream, StreamError, Timeout, Wrote};
 
+use crate::doorman;
+use crate::gate::Pass;
 use crate::keys;
 use crate::listener::{ClientListener, ListenerTls};
 use crate::mail::Letter;
@@ -77,6 +79,8 @@ pub struct Socket {
     log_in_timer: SpawnHandle,
     waker: Option<Waker>,
     wire: Option<Wire>,
+    /// Its place at the gate, while it is being logged in.
+    pass: Option<Pass>,
     _admission: Admission,
 }
 
@@ -123,6 +127,7 @@ impl Socket {
             log_in_timer: SpawnHandle::default(),
             waker: None,
             wire: Some(connection.wire),
+            pass: None,
             _admission: connection.admission,
         }
     }
@@ -167,6 +172,9 @@ impl Socket {
 
     /// Whether the handshake is done.
     fn shake_hands(&mut self, cx: &mut std::task::Context<'_>, ctx: &mut Context<Self>) -> bool {
+        if self.io.is_readable(cx) && !doorman::may_work(self.id.number, cx.waker()) {
+            return false;
+        }
         match self.io.poll_handshake(cx) {
             Poll::Pending => return false,
             Poll::Ready(Err(error)) => {
@@ -244,7 +252,7 @@ impl Socket {
 
     /// Tells the session that this connection is gone, once.
     fn detach(&mut self, resumable: bool) {
-        self.sid = None;
+        (self.sid, self.pass) = (None, None);
         if let (true, Some(account)) = (std::mem::take(&mut self.attached), self.stream.account()) {
             let gone = SessionInput::Closed { socket: self.id, resumable };
             self.world.call::<Session>(&account.clone(), Call::Input(gone, Via::default()));
@@ -253,11 +261,11 @@ impl Socket {
 
     /// The session has ended this connection, or has no part in it.
     fn forget(&mut self) {
-        (self.sid, self.attached) = (None, false);
+        (self.sid, self.attached, self.pass) = (None, false, None);
     }
 
     fn open_session(&mut self, sid: u64, jid: &FullJid, how: &'static str, ctx: &mut Context<Self>) {
-        self.sid = Some(sid);
+        (self.sid, self.pass) = (Some(sid), None);
         self.unhandled.answered();
         ctx.cancel_future(self.log_in_timer);
         let (stream, peer) = (self.stream.id(), self.peer);

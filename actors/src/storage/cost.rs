@@ -10,7 +10,7 @@ use muster_proto::store::{Query, Write};
 
 use super::contract::{self, document, log};
 use super::redis::tests::fixture::Server;
-use super::{Batch, Redis, RedisConfig, Sqlite, SqliteConfig, Storage, Synchronous};
+use super::{Batch, Config, Redis, Sqlite, Storage, Synchronous};
 
 const TIME: Duration = Duration::from_secs(3);
 
@@ -69,7 +69,7 @@ fn sqlite() {
     for synchronous in [Synchronous::Normal, Synchronous::Full] {
         let folder =
             tempfile::tempdir_in(std::env::var_os("COST_DIR").unwrap_or_else(|| "/var/tmp".into())).unwrap();
-        let config = SqliteConfig { path: folder.path().join("db"), synchronous, ..SqliteConfig::default() };
+        let config = Config { path: folder.path().join("db"), synchronous, ..Config::default() };
         let stores: Vec<Arc<dyn Storage>> =
             (0..3).map(|_| Arc::new(Sqlite::open(&config).unwrap()) as Arc<dyn Storage>).collect();
         contract::run(async {
@@ -91,7 +91,7 @@ fn sqlite() {
 fn redis() {
     for fsync in ["everysec", "always"] {
         let server = Server::start(&[&format!("appendfsync {fsync}")]);
-        let config = RedisConfig { addresses: vec![server.address()], ..RedisConfig::default() };
+        let config = Config { addresses: vec![server.address()], ..Config::default() };
         contract::run(async {
             let stores: [Arc<dyn Storage>; 1] = [Arc::new(Redis::open(&config).await.unwrap())];
             fill(&stores[0]).await;
@@ -111,7 +111,7 @@ fn derivation() {
     const COUNT: u32 = 300;
     let before = cpu("self");
     for _ in 0..COUNT {
-        crate::keys::derive("wherefore art thou").unwrap();
+        crate::keys::derive("wherefore art thou", muster_proto::sasl::ITERATIONS).unwrap();
     }
     println!("keys of one password: {:.2} ms of CPU", (cpu("self") - before) * 1e3 / f64::from(COUNT));
     let before = cpu("self");

@@ -73,6 +73,14 @@ pub enum StartError {
         /// What the system said.
         reason: String,
     },
+    /// The file of the authorities cannot be read.
+    #[error("storage.ca: {path} cannot be read: {reason}")]
+    Authority {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
     /// An address is not `host:port`.
     #[error("storage.addresses: {0:?} is not host:port")]
     Address(String),

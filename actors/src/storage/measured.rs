@@ -28,6 +28,7 @@ pub fn describe() {
         "Requests that the store did not serve, by kind (away, stale, failed)."
     );
     describe_gauge!(WAITING, Unit::Count, "Requests that wait for the store.");
+    super::patient::describe();
     describe_gauge!(REACHABLE, Unit::Count, "1 if the store was reached by the last attempt, else 0.");
 }
 

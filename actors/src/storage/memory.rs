@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use muster_cluster::{MemoryRegister, ViewRegister};
 use muster_proto::store::{Collection, Key, Page, Query, Reply, StoreError, Write};
 
-use super::{Batch, Pending, Storage};
+use super::{Backend, Batch, Mark, Pending, Storage, slots};
 
 /// A store in memory.
 #[derive(Debug, Default)]
@@ -24,6 +24,7 @@ struct State {
     maps: HashMap<Place, BTreeMap<String, Vec<u8>>>,
     logs: HashMap<Place, BTreeMap<u64, Vec<u8>>>,
     epochs: HashMap<u16, u64>,
+    marks: HashMap<(u16, u64), u64>,
     closed: bool,
 }
 
@@ -36,7 +37,7 @@ impl Storage for Memory {
 
     fn write(&self, batch: Batch) -> Pending<()> {
         let mut state = self.state();
-        Pending::ready(state.open().and_then(|()| state.write(batch)))
+        Pending::ready(state.open().and_then(|()| state.write(None, batch)))
     }
 
     fn register(&self) -> Arc<dyn ViewRegister> {
@@ -53,6 +54,13 @@ impl Storage for Memory {
 
     async fn close(&self) {
         self.state().closed = true;
+    }
+}
+
+impl Backend for Memory {
+    fn write_once(&self, mark: Mark, batch: Arc<Batch>) -> Pending<()> {
+        let mut state = self.state();
+        Pending::ready(state.open().and_then(|()| state.write(Some(mark), Arc::unwrap_or_clone(batch))))
     }
 }
 
@@ -108,7 +116,13 @@ impl State {
         entries
     }
 
-    fn write(&mut self, batch: Batch) -> Result<(), StoreError> {
+    fn write(&mut self, mark: Option<Mark>, batch: Batch) -> Result<(), StoreError> {
+        let touched = slots::of_batch(&batch);
+        if let (Some(mark), Some(first)) = (mark, touched.first())
+            && self.marks.get(&(*first, mark.writer)).is_some_and(|number| *number >= mark.number)
+        {
+            return Ok(());
+        }
         if let Some(fence) = batch.fence {
             let seen = self.epochs.entry(fence.slot).or_default();
             if fence.epoch < *seen {
@@ -117,6 +131,9 @@ impl State {
             *seen = fence.epoch;
         }
         batch.writes.into_iter().for_each(|write| self.apply(write));
+        if let Some(mark) = mark {
+            self.marks.extend(touched.iter().map(|slot| ((*slot, mark.writer), mark.number)));
+        }
         Ok(())
     }
 
@@ -161,6 +178,6 @@ mod tests {
 
     #[test]
     fn memory_holds_the_contract() {
-        contract::run(contract::holds(Arc::new(Memory::default())));
+        contract::run(contract::backend_holds(Arc::new(Memory::default())));
     }
 }

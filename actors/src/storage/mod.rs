@@ -9,8 +9,10 @@ mod contract;
 #[cfg(test)]
 mod cost;
 mod error;
+mod keyring;
 pub mod measured;
 mod memory;
+mod patient;
 mod pending;
 mod redis;
 mod slots;
@@ -22,10 +24,12 @@ use async_trait::async_trait;
 use muster_cluster::ViewRegister;
 use muster_proto::store::{Query, Reply, Write};
 
-pub use config::{Config, RedisConfig, SqliteConfig, Synchronous, Topology};
+pub use config::{Config, Kind, Synchronous, Topology};
 pub use error::StartError;
+pub use keyring::{Keyring, Known, Remembered};
 pub use measured::Measured;
 pub use memory::Memory;
+pub use patient::Patient;
 pub use pending::Pending;
 pub use redis::Redis;
 pub use sqlite::Sqlite;
@@ -53,6 +57,22 @@ pub trait Storage: Send + Sync + 'static {
 
     /// Serves what was asked so far, then closes; later calls answer [`muster_proto::store::StoreError::Away`].
     async fn close(&self);
+}
+
+/// A store that knows what it has written before: what is under [`Patient`], which tries again.
+pub trait Backend: Storage {
+    /// Writes as [`Storage::write`] does, once: a number that this writer has reached in that slot before was written, is
+    /// answered so, and changes nothing. It is remembered for an hour.
+    fn write_once(&self, mark: Mark, batch: Arc<Batch>) -> Pending<()>;
+}
+
+/// What a batch is known by when it comes again. Numbers of a writer rise within each slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Who writes: chosen at random by each process.
+    pub writer: u64,
+    /// Which of its batches. Below 2^53.
+    pub number: u64,
 }
 
 /// Writes that belong together.
@@ -92,10 +112,11 @@ pub struct Fence {
 /// The store cannot be used; the error names the setting to fix. [`StartError::is_temporary`] tells whether trying
 /// again later may help.
 pub async fn open(config: &Config) -> Result<Arc<dyn Storage>, StartError> {
-    let store: Arc<dyn Storage> = match config {
-        Config::Memory => Arc::new(Memory::default()),
-        Config::Sqlite(config) => Arc::new(Sqlite::open(config)?),
-        Config::Redis(config) => Arc::new(Redis::open(config).await?),
+    let store: Arc<dyn Backend> = match config.kind {
+        Kind::Memory => Arc::new(Memory::default()),
+        Kind::Sqlite => Arc::new(Sqlite::open(config)?),
+        Kind::Redis => Arc::new(Redis::open(config).await?),
     };
-    Ok(Arc::new(Measured::new(store)))
+    let patient = Patient::new(store, config.queue_bytes_max, config.queue_time())?;
+    Ok(Arc::new(Measured::new(Arc::new(patient))))
 }

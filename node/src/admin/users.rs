@@ -74,7 +74,11 @@ pub(super) async fn import(shared: Data<Shared>, text: Bytes) -> HttpResponse {
 
 fn of(shared: &Data<Shared>) -> Option<Users> {
     let system = shared.system()?;
-    Some(Users { storage: system.storage(), domains: shared.domains.clone() })
+    Some(Users {
+        storage: system.storage(),
+        domains: shared.domains.clone(),
+        iterations: system.iterations(),
+    })
 }
 
 fn order(shared: &Data<Shared>, jid: &BareJid, order: Order) -> HttpResponse {

@@ -12,6 +12,7 @@ mod cluster;
 mod password;
 mod remote;
 mod serve;
+mod unix;
 mod up;
 mod user;
 

@@ -1,11 +1,15 @@
 //! The admin API of the node that a configuration describes, spoken to from the command line.
 
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
+use ureq::unversioned::resolver::DefaultResolver;
 
+use super::unix::UnixConnector;
 use super::{Failure, refused};
 use crate::admin::Refusal;
 use crate::config::Config;
@@ -32,41 +36,48 @@ pub(super) enum Answer {
 impl Remote {
     /// The node of this configuration, if it runs.
     pub(super) fn find(config: &Config) -> Result<Option<Self>, Failure> {
-        let Some(listener) = config.admin() else { return Ok(None) };
+        if let Some(path) = &config.admin.socket
+            && UnixStream::connect(path).is_ok()
+        {
+            let token = token(config, &path.display().to_string())?;
+            return Ok(Some(Self::behind(path, token.trim())));
+        }
+        let Some(listener) = config.admin_listener() else { return Ok(None) };
         let address = listener.address;
         if TcpStream::connect_timeout(&address, CONNECT_TIME_MAX).is_err() {
             return Ok(None);
         }
-        let file = config.admin_token_file();
-        let token = std::fs::read_to_string(&file).map_err(|error| {
-            refused(format!(
-                "a node answers on {address}, but its token {} cannot be read: {error} (run this as the user that runs muster)",
-                file.display()
-            ))
-        })?;
+        let token = token(config, &address.to_string())?;
         Ok(Some(Self::at(address, token.trim())))
     }
 
     /// The node of this configuration.
     pub(super) fn must_find(config: &Config) -> Result<Self, Failure> {
-        Self::find(config)?.ok_or_else(|| match config.admin() {
+        Self::find(config)?.ok_or_else(|| match config.admin_listener() {
             Some(listener) => {
                 refused(format!("no node answers on {}: start it with `muster serve`", listener.address))
             }
-            None => refused(
-                "the configuration has no http listener on a loopback address, which the admin API needs",
-            ),
+            None => match &config.admin.socket {
+                Some(path) => {
+                    refused(format!("no node answers on {}: start it with `muster serve`", path.display()))
+                }
+                None => {
+                    refused("the admin API needs an http listener on a loopback address, or [admin] socket")
+                }
+            },
         })
     }
 
     pub(super) fn at(address: SocketAddr, token: &str) -> Self {
-        let agent = ureq::Agent::config_builder()
-            .timeout_global(Some(ANSWER_TIME_MAX))
-            .http_status_as_error(false)
-            .proxy(None)
-            .build();
         let base = format!("http://{address}/admin");
-        Self { agent: agent.into(), base, authorization: format!("Bearer {token}") }
+        Self { agent: settings().into(), base, authorization: format!("Bearer {token}") }
+    }
+
+    fn behind(socket: &Path, token: &str) -> Self {
+        let connector = UnixConnector(socket.to_path_buf());
+        let agent = ureq::Agent::with_parts(settings(), connector, DefaultResolver::default());
+        // The address is only what the request says that it is for.
+        Self { agent, base: "http://127.0.0.1/admin".into(), authorization: format!("Bearer {token}") }
     }
 
     pub(super) fn get(&self, path: &str) -> Result<Answer, Failure> {
@@ -93,6 +104,24 @@ impl Remote {
         let request = self.agent.post(format!("{}{path}", self.base));
         answer(request.header("authorization", &self.authorization).send(body))
     }
+}
+
+fn settings() -> ureq::config::Config {
+    ureq::Agent::config_builder()
+        .timeout_global(Some(ANSWER_TIME_MAX))
+        .http_status_as_error(false)
+        .proxy(None)
+        .build()
+}
+
+fn token(config: &Config, place: &str) -> Result<String, Failure> {
+    let file = config.admin_token_file();
+    std::fs::read_to_string(&file).map_err(|error| {
+        refused(format!(
+            "a node answers on {place}, but its token {} cannot be read: {error} (run this as the user that runs muster)",
+            file.display()
+        ))
+    })
 }
 
 fn answer(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Answer, Failure> {

@@ -10,7 +10,6 @@ use super::remote::{Remote, escaped};
 use super::{ConfigFile, Failure, refused};
 use crate::admin::User;
 use crate::config::Config;
-use crate::setup;
 use crate::users::{self, UserError, Users};
 
 #[derive(Subcommand)]
@@ -117,9 +116,10 @@ fn import(config: &Config, file: &std::path::Path) -> Result<(), Failure> {
 fn in_store<T>(config: &Config, work: impl AsyncFnOnce(Users) -> Result<T, UserError>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(refused)?;
     runtime.block_on(async {
-        let storage = storage::open(&setup::storage(&config.storage)).await.map_err(refused)?;
+        let storage = storage::open(&config.storage).await.map_err(refused)?;
         let domains = config.options.domains.iter().map(|domain| domain.name.clone()).collect();
-        let done = work(Users { storage: storage.clone(), domains }).await.map_err(refused);
+        let iterations = config.auth.iterations;
+        let done = work(Users { storage: storage.clone(), domains, iterations }).await.map_err(refused);
         storage.close().await;
         done
     })

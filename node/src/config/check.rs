@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use jid::BareJid;
-use muster_actors::storage::Topology;
+use muster_actors::storage::{Kind as StoreKind, Topology};
 use muster_proto::options;
+use muster_proto::sasl::ITERATIONS_MIN;
 use openssl::pkey::PKey;
 use openssl::x509::X509;
 
 use super::fault::Faults;
 use super::secret::{self, read_secret};
-use super::sections::{Kind, ListenerTls, Sections, StoreKind};
+use super::sections::{Kind, ListenerTls, Sections};
 
 /// Checks everything and returns the domains as XMPP knows them.
 pub(super) fn check(sections: &Sections, faults: &mut Faults) -> Vec<options::Domain> {
@@ -211,7 +212,7 @@ fn storage(sections: &Sections, faults: &mut Faults) {
         StoreKind::Sqlite if storage.path.as_os_str().is_empty() => {
             faults.at("storage.path", "must name a file", "for example \"/var/lib/muster/muster.db\"");
         }
-        StoreKind::Sqlite => {}
+        StoreKind::Sqlite | StoreKind::Memory => {}
         StoreKind::Redis => {
             if storage.addresses.is_empty() {
                 let fix = "for example [\"127.0.0.1:6379\"]";
@@ -224,10 +225,33 @@ fn storage(sections: &Sections, faults: &mut Faults) {
                 let fix = "\"m\" is the default";
                 faults.at("storage.prefix", "must not be empty, nor hold { or }", fix);
             }
+            match &storage.ca {
+                Some(_) if !storage.tls => {
+                    faults.at(
+                        "storage.ca",
+                        "is for encrypted connections",
+                        "set storage.tls = true, or remove it",
+                    );
+                }
+                Some(_) if storage.topology != Topology::Standalone => {
+                    let fix = "name the file in the environment variable SSL_CERT_FILE instead";
+                    faults.at("storage.ca", "goes with topology \"standalone\" only", fix);
+                }
+                Some(ca) => drop(certificates("storage.ca", ca, faults)),
+                None => {}
+            }
             if storage.topology == Topology::Cluster && storage.database != 0 {
                 faults.at("storage.database", "a Redis Cluster has only database 0", "remove it");
             }
         }
+    }
+    // The kernel keeps 108 bytes of a socket's path.
+    if sections.admin.socket.as_ref().is_some_and(|path| path.as_os_str().len() > 107) {
+        faults.at(
+            "admin.socket",
+            "is longer than 107 bytes",
+            "name a shorter path, such as /run/muster/admin",
+        );
     }
     let password = &storage.sentinel_password_file;
     secret_of("storage.sentinel_password_file", password, 1, faults);
@@ -316,6 +340,24 @@ fn numbers(sections: &Sections, faults: &mut Faults) {
     }
     if !(1..=2).contains(&sections.cluster.min_copies) {
         faults.at("cluster.min_copies", "must be 1 or 2", "1 is the default");
+    }
+    if !(1..=3_600).contains(&sections.storage.queue_seconds_max) {
+        faults.at("storage.queue_seconds_max", "must be between 1 and 3600", "30 is the default");
+    }
+    if sections.storage.tail_seconds_max > 600 {
+        faults.at("storage.tail_seconds_max", "must be at most 600", "10 is the default");
+    }
+    if !(ITERATIONS_MIN..=1_000_000).contains(&sections.auth.iterations) {
+        let fix = "10000 is the default; RFC 7677 §4 asks for 4096 at least, and a client has to do them all";
+        faults.at("auth.iterations", "must be between 4096 and 1000000", fix);
+    }
+    for (key, value) in [
+        ("guards.log_ins_at_once_max", sections.guards.log_ins_at_once_max),
+        ("guards.log_ins_waiting_max", sections.guards.log_ins_waiting_max),
+    ] {
+        if value == 0 {
+            faults.at(key, "must not be 0", "leave it out for the default");
+        }
     }
     if sections.tls.reload_seconds == 0 {
         faults.at("tls.reload_seconds", "must not be 0", "60 is the default");

@@ -40,6 +40,7 @@ pub(super) fn sections(text: &str, environment: &[(String, String)], faults: &mu
         guards: section(&mut table, "guards", faults),
         log: section(&mut table, "log", faults),
         metrics: section(&mut table, "metrics", faults),
+        admin: section(&mut table, "admin", faults),
     };
     for unknown in table.keys() {
         faults.at(unknown, "no such section", format!("use one of: {}", keys_of::<Sections>().join(", ")));

@@ -17,11 +17,12 @@ use std::path::{Path, PathBuf};
 pub use fault::{ConfigError, Fault};
 pub use secret::{SecretError, read_secret};
 pub use sections::{
-    Auth, Cluster, Domain, Kind, Listener, ListenerTls, Log, LogFormat, Metrics, Node, Role, Storage,
-    StoreKind, Tls, TlsVersion,
+    Admin, Auth, Cluster, Domain, Kind, Listener, ListenerTls, Log, LogFormat, Metrics, Node, Role, Tls,
+    TlsVersion,
 };
 
 use muster_actors::Guards;
+use muster_actors::storage::Config as Storage;
 use muster_proto::options::{Limits, Options};
 
 /// Everything that the administrator decides, checked.
@@ -49,6 +50,8 @@ pub struct Config {
     pub log: Log,
     /// What is measured.
     pub metrics: Metrics,
+    /// The admin API.
+    pub admin: Admin,
 }
 
 impl Config {
@@ -89,7 +92,12 @@ impl Config {
         Ok(Self {
             file: file.to_path_buf(),
             node: sections.node,
-            options: Options { domains, limits: sections.limits, ..Options::default() },
+            options: Options {
+                domains,
+                limits: sections.limits,
+                sasl_iterations: sections.auth.iterations,
+                ..Options::default()
+            },
             listeners: sections.listener,
             tls: sections.tls,
             auth: sections.auth,
@@ -98,6 +106,7 @@ impl Config {
             guards: sections.guards,
             log: sections.log,
             metrics: sections.metrics,
+            admin: sections.admin,
         })
     }
 
@@ -107,7 +116,7 @@ impl Config {
     }
 
     /// Where this node's admin API listens, if it does.
-    pub fn admin(&self) -> Option<&Listener> {
+    pub fn admin_listener(&self) -> Option<&Listener> {
         self.listeners(Kind::Http).find(|listener| listener.has_admin())
     }
 

@@ -4,8 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use muster_actors::Guards;
-use muster_actors::storage::{RedisConfig, Synchronous, Topology};
+use muster_actors::storage::Config as Storage;
 use muster_proto::options::Limits;
+use muster_proto::sasl::ITERATIONS;
 use serde::{Deserialize, Serialize};
 
 /// The whole file.
@@ -22,6 +23,7 @@ pub(super) struct Sections {
     pub(super) guards: Guards,
     pub(super) log: Log,
     pub(super) metrics: Metrics,
+    pub(super) admin: Admin,
 }
 
 /// Who this node is.
@@ -148,57 +150,17 @@ pub enum TlsVersion {
 }
 
 /// How users prove who they are.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Auth {
     /// File of at least 16 bytes that makes unknown accounts look like known ones, the same on every node.
     pub secret_file: Option<PathBuf>,
-}
-
-/// Where things are kept.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Storage {
-    /// Which store.
-    pub kind: StoreKind,
-    /// SQLite: the file, shared by the nodes of one machine.
-    pub path: PathBuf,
-    /// SQLite: what an acknowledged write outlives.
-    pub synchronous: Synchronous,
-    /// Redis: `host:port` of the server, of the sentinels, or of some nodes of the Redis Cluster.
-    pub addresses: Vec<String>,
-    /// Redis: what listens there.
-    pub topology: Topology,
-    /// Redis: the name of the master that the sentinels watch.
-    pub sentinel_master: String,
-    /// Redis: the database number.
-    pub database: u32,
-    /// Redis: the user to log in as.
-    pub username: Option<String>,
-    /// Redis: the file of its password.
-    pub password_file: Option<PathBuf>,
-    /// Redis: the file of the sentinels' password.
-    pub sentinel_password_file: Option<PathBuf>,
-    /// Redis: whether connections are encrypted.
-    pub tls: bool,
-    /// Redis: what every key begins with.
-    pub prefix: String,
-    /// Bytes of questions and writes that may wait for the store.
-    pub queue_bytes_max: usize,
-    /// Redis: how many replicas must have a write before it is acknowledged.
-    pub replicas_min: u32,
-    /// Redis: milliseconds that a question or a write may take.
-    pub timeout_ms: u64,
-}
-
-/// Which store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StoreKind {
-    /// One file on this machine.
-    Sqlite,
-    /// A server that several machines share.
-    Redis,
+    /// Rounds of PBKDF2 for passwords that are set from now on.
+    pub iterations: u32,
+    /// Accounts whose keys are remembered, so that they can log in while the store is away.
+    pub remembered_max: usize,
+    /// Seconds after the store confirmed them that their keys may be used without it.
+    pub remembered_seconds_max: u64,
 }
 
 /// The other nodes.
@@ -223,6 +185,14 @@ pub struct Cluster {
     pub fenced_seconds_max: u64,
     /// How many nodes must hold what is acknowledged: 1 serves on with one copy where there is no second, 2 waits.
     pub min_copies: u8,
+}
+
+/// The admin API.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Admin {
+    /// A Unix socket that it answers on, for its user alone; beside the loopback HTTP listeners that have it.
+    pub socket: Option<PathBuf>,
 }
 
 /// What is logged.
@@ -294,25 +264,13 @@ impl Default for Tls {
     }
 }
 
-impl Default for Storage {
+impl Default for Auth {
     fn default() -> Self {
-        let redis = RedisConfig::default();
         Self {
-            kind: StoreKind::Sqlite,
-            path: "/var/lib/muster/muster.db".into(),
-            synchronous: Synchronous::Full,
-            addresses: redis.addresses,
-            topology: redis.topology,
-            sentinel_master: redis.sentinel_master,
-            database: redis.database,
-            username: redis.username,
-            password_file: redis.password_file,
-            sentinel_password_file: redis.sentinel_password_file,
-            tls: redis.tls,
-            prefix: redis.prefix,
-            queue_bytes_max: redis.queue_bytes_max,
-            replicas_min: redis.replicas_min,
-            timeout_ms: redis.timeout_ms,
+            secret_file: None,
+            iterations: ITERATIONS,
+            remembered_max: 10_000,
+            remembered_seconds_max: 3_600,
         }
     }
 }
@@ -360,6 +318,8 @@ impl Sections {
             &mut self.tls.key,
             &mut self.tls.client_ca,
             &mut self.auth.secret_file,
+            &mut self.admin.socket,
+            &mut self.storage.ca,
             &mut self.storage.password_file,
             &mut self.storage.sentinel_password_file,
             &mut self.cluster.key_file,

@@ -4,6 +4,7 @@ mod health;
 
 use std::io;
 use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 
 use actix_web::dev::ServerHandle;
@@ -15,13 +16,20 @@ use crate::shared::Shared;
 /// Connections at once to each listener: each takes a descriptor that a client could use.
 const CONNECTIONS_MAX: usize = 64;
 
-/// Serves on these listeners; those marked true have the admin API too.
+enum Way {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+/// Serves on these listeners; those marked true have the admin API too, and so has the Unix socket.
 pub(crate) fn serve(
     listeners: Vec<(bool, TcpListener)>,
+    socket: Option<UnixListener>,
     shared: &Arc<Shared>,
 ) -> io::Result<Vec<ServerHandle>> {
     let mut handles = Vec::new();
-    for (has_admin, listener) in listeners {
+    let tcp = listeners.into_iter().map(|(has_admin, listener)| (has_admin, Way::Tcp(listener)));
+    for (has_admin, way) in tcp.chain(socket.map(|socket| (true, Way::Unix(socket)))) {
         let shared = web::Data::from(shared.clone());
         let server = HttpServer::new(move || {
             let app = App::new()
@@ -32,13 +40,12 @@ pub(crate) fn serve(
             if has_admin { app.configure(admin::routes) } else { app }
         });
         // One thread is plenty for scrapes and probes, and leaves the cores to chat.
-        let server = server
-            .workers(1)
-            .max_connections(CONNECTIONS_MAX)
-            .disable_signals()
-            .shutdown_timeout(1)
-            .listen(listener)?
-            .run();
+        let server = server.workers(1).max_connections(CONNECTIONS_MAX).disable_signals().shutdown_timeout(1);
+        let server = match way {
+            Way::Tcp(listener) => server.listen(listener)?,
+            Way::Unix(listener) => server.listen_uds(listener)?,
+        };
+        let server = server.run();
         handles.push(server.handle());
         actix_rt::spawn(server);
     }

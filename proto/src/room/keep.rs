@@ -96,7 +96,7 @@ impl Room {
         let mut replies = replies.into_iter();
         let Some(Reply::Document(Some(bytes))) = replies.next() else { return };
         let Ok(document) = serde_json::from_slice::<Document>(&bytes) else {
-            tracing::error!(room = %self.address, "the stored configuration cannot be read: the room is closed");
+            tracing::error!("the stored configuration cannot be read: the room is closed");
             self.exists = true;
             self.config = Config { members_only: true, persistent: true, ..Config::default() };
             return;
@@ -153,7 +153,7 @@ impl Room {
         out.store(writes, |room, reply, _, _| {
             room.writing.pending = room.writing.pending.saturating_sub(1);
             if let Err(error) = reply {
-                tracing::warn!(room = %room.address, %error, "this of the room is not stored");
+                tracing::warn!(%error, "this of the room is not stored");
             }
         });
     }
@@ -182,7 +182,7 @@ impl Room {
         out.store(vec![document], |room, reply, _, _| {
             room.writing.pending = room.writing.pending.saturating_sub(1);
             if let Err(error) = reply {
-                tracing::warn!(room = %room.address, %error, "the subject is not stored; it will be with the next change");
+                tracing::warn!(%error, "the subject is not stored; it will be with the next change");
                 room.writing.stale = true;
             }
         });

@@ -9,9 +9,11 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// Rounds of PBKDF2 for new passwords, and pretended for unknown users. RFC 7677 §4 asks for 4 096 at least; a derivation
-/// takes some milliseconds of a core, which the server pays for PLAIN only.
+/// Rounds of PBKDF2 for new passwords by default. A derivation takes some milliseconds of a core, which the server pays for
+/// PLAIN only, and the client for SCRAM.
 pub const ITERATIONS: u32 = 10_000;
+/// The fewest rounds (RFC 7677 §4).
+pub const ITERATIONS_MIN: u32 = 4_096;
 
 /// Why a password cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

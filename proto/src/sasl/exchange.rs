@@ -2,7 +2,7 @@
 
 use jid::{BareJid, DomainPart, NodePart};
 
-use super::credentials::{Credentials, Derivation, Derived, Hash, ITERATIONS, Keys, prepare};
+use super::credentials::{Credentials, Derivation, Derived, Hash, Keys, prepare};
 use super::failure::Failure;
 use super::mechanism::Mechanism;
 use super::scram::{Binding, Challenged, ClientFirst};
@@ -22,6 +22,8 @@ pub struct Circumstances {
     pub nonce: String,
     /// Makes salts for unknown users: [`crate::options::Options::sasl_secret`].
     pub secret: [u8; 32],
+    /// Rounds pretended for them.
+    pub iterations: u32,
 }
 
 /// What happens next in an exchange.
@@ -204,7 +206,7 @@ impl Exchange {
         let key = |what: &str| say(what)[..len].to_vec();
         Keys {
             salt: say("salt")[..16].to_vec(),
-            iterations: ITERATIONS,
+            iterations: self.at.iterations,
             stored_key: key("stored key"),
             server_key: key("server key"),
         }

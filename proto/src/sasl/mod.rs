@@ -10,7 +10,9 @@ mod scram;
 #[cfg(test)]
 mod tests;
 
-pub use credentials::{Credentials, Derivation, Derived, Hash, ITERATIONS, Keys, PasswordError, prepare};
+pub use credentials::{
+    Credentials, Derivation, Derived, Hash, ITERATIONS, ITERATIONS_MIN, Keys, PasswordError, prepare,
+};
 pub use exchange::{Circumstances, Exchange, Step};
 pub use failure::Failure;
 pub use mechanism::Mechanism;

@@ -15,6 +15,7 @@ fn at(nonce: &str) -> Circumstances {
         binding_offered: false,
         nonce: nonce.to_owned(),
         secret: [3; 32],
+        iterations: ITERATIONS,
     }
 }
 

@@ -56,6 +56,7 @@ impl Stream {
                 .any(|offer| matches!(offer, Mechanism::Scram { bound: true, .. })),
             nonce: self.chance.draw(env),
             secret: env.options.sasl_secret,
+            iterations: env.options.sasl_iterations,
         };
         Ok(Exchange::start(mechanism, initial.as_deref(), at))
     }

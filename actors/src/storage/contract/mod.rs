@@ -1,6 +1,7 @@
 //! What every store must do, whatever is behind it. One suite; each backend plays all of it.
 
 mod fences;
+mod marks;
 mod order;
 mod register;
 mod shapes;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 
 use muster_proto::store::{Key, Page, Query, Reply, StoreError, Write};
 
-use super::{Batch, Storage};
+use super::{Backend, Batch, Storage};
 
 /// A store under test, by its shortest words.
 #[derive(Clone)]
@@ -23,6 +24,12 @@ pub(crate) async fn holds(store: Arc<dyn Storage>) {
     order::play(&subject).await;
     fences::play(&subject).await;
     register::play(&subject).await;
+}
+
+/// Plays every scene, and those of a store that is written to again.
+pub(crate) async fn backend_holds(store: Arc<dyn Backend>) {
+    marks::play(&store).await;
+    holds(store).await;
 }
 
 /// Runs on a current-thread runtime, as everything in an arbiter does.

@@ -1,11 +1,13 @@
 //! A batch that reaches into several slots of a Redis Cluster: whole within each, not across them.
 
+use std::sync::Arc;
+
 use futures_util::future::join_all;
 use tokio::runtime::Handle;
 
 use super::super::budget::Permit;
 use super::super::pending::Answer;
-use super::super::{Batch, Pending, slots};
+use super::super::{Batch, Mark, Pending, slots};
 use super::{Lane, What, lane_of};
 
 type Part = (u16, Batch);
@@ -14,7 +16,7 @@ type Part = (u16, Batch);
 pub(super) fn write(
     runtime: &Handle,
     lanes: &[Lane],
-    batch: Batch,
+    (batch, mark): (&Batch, Option<Mark>),
     touched: &[u16],
     answer: Answer<()>,
     permit: Permit,
@@ -23,34 +25,34 @@ pub(super) fn write(
     let mut now = split(batch, touched);
     let later = if fenced { now.split_off(1) } else { vec![] };
     // Sent here, so that their order is that of the calls.
-    let sent: Vec<_> = now.into_iter().map(|part| send(lanes, part)).collect();
+    let sent: Vec<_> = now.into_iter().map(|part| send(lanes, mark, part)).collect();
     let lanes = lanes.to_vec();
     runtime.spawn(async move {
         let _permit = permit;
         let mut outcome = join_all(sent).await.into_iter().collect::<Result<Vec<()>, _>>().map(drop);
         if outcome.is_ok() {
-            let sent: Vec<_> = later.into_iter().map(|part| send(&lanes, part)).collect();
+            let sent: Vec<_> = later.into_iter().map(|part| send(&lanes, mark, part)).collect();
             outcome = join_all(sent).await.into_iter().collect::<Result<Vec<()>, _>>().map(drop);
         }
-        let _ = answer.send(outcome);
+        answer.send(outcome);
     });
 }
 
-fn send(lanes: &[Lane], (slot, part): Part) -> Pending<()> {
+fn send(lanes: &[Lane], mark: Option<Mark>, (slot, part): Part) -> Pending<()> {
     let (answer, pending) = Pending::channel();
-    lane_of(lanes, slot).send(What::Write(part, answer), slot, None);
+    lane_of(lanes, slot).send(What::Write(Arc::new(part), mark, answer), slot, None);
     pending
 }
 
 /// The batch by slots, in the order of `touched`, which begins with the fence's.
-fn split(batch: Batch, touched: &[u16]) -> Vec<Part> {
+fn split(batch: &Batch, touched: &[u16]) -> Vec<Part> {
     let mut fence = batch.fence;
     let mut parts: Vec<Part> =
         touched.iter().map(|slot| (*slot, Batch { fence: fence.take(), writes: vec![] })).collect();
-    for write in batch.writes {
+    for write in &batch.writes {
         let slot = slots::slot(write.key());
         let (_, part) = parts.iter_mut().find(|(of, _)| *of == slot).expect("every slot is listed");
-        part.writes.push(write);
+        part.writes.push(write.clone());
     }
     parts
 }

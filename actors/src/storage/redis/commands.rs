@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use muster_proto::store::{Key, Page, Query, Reply, StoreError, Write};
 use redis::{Cmd, Value, cmd};
 
-use super::super::{Batch, slots};
+use super::super::{Batch, Mark, slots};
 use super::faults;
 use super::register;
 use super::script::{self, By, Which};
@@ -23,7 +23,7 @@ fn name(prefix: &str, key: &Key) -> String {
 pub(super) fn of(request: &Request, prefix: &str, by: By) -> Vec<Cmd> {
     match &request.what {
         What::Query(query, _) => ask(query, prefix),
-        What::Write(batch, _) => vec![write(batch, prefix, by)],
+        What::Write(batch, mark, _) => vec![write(batch, *mark, prefix, by)],
         What::Load(_) => {
             let mut load = cmd("HGET");
             load.arg(register::key(prefix)).arg("view");
@@ -78,7 +78,8 @@ fn bounds(page: &Page) -> (String, String) {
     (low, high)
 }
 
-fn write(batch: &Batch, prefix: &str, by: By) -> Cmd {
+/// The script that writes a batch, once if it has a mark.
+pub(super) fn write(batch: &Batch, mark: Option<Mark>, prefix: &str, by: By) -> Cmd {
     let mut keys = Vec::with_capacity(batch.writes.len() + 1);
     let mut arguments: Vec<Vec<u8>> = Vec::with_capacity(batch.writes.len() * 4 + 1);
     match batch.fence {
@@ -87,6 +88,12 @@ fn write(batch: &Batch, prefix: &str, by: By) -> Cmd {
             arguments.push(fence.epoch.to_string().into_bytes());
         }
         None => arguments.push(Vec::new()),
+    }
+    let marked = mark.map_or_else(Vec::new, |_| slots::of_batch(batch));
+    arguments.push(mark.map_or_else(String::new, |mark| mark.number.to_string()).into_bytes());
+    arguments.push(marked.len().to_string().into_bytes());
+    for (slot, mark) in marked.iter().zip(mark.iter().cycle()) {
+        keys.push(format!("{prefix}:{{{slot}}}:mark:{:016x}", mark.writer));
     }
     for write in &batch.writes {
         let key = name(prefix, write.key());

@@ -8,13 +8,14 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 use muster_proto::store::StoreError;
 use redis::aio::ConnectionLike;
-use redis::{Cmd, Pipeline, RedisError, RedisResult, Value, cmd};
+use redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Value, cmd};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{self, Instant};
 
 use super::faults::{self, Remedy};
 use super::script::By;
 use super::server::{Link, Server};
+use super::tail::{Kept, Tail};
 use super::{Request, What, commands};
 
 /// Most requests in one pipeline.
@@ -24,11 +25,15 @@ const PROBE_TIME: Duration = Duration::from_secs(1);
 /// The shortest and longest pause before another attempt.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(500));
 
+/// Counts what was written again.
+const REWRITTEN: &str = "muster_storage_rewritten_total";
+
 struct Lane {
     server: Arc<Server>,
     /// A slot of this lane, to ask whether its part of a cluster is there.
     slot: u16,
     link: Option<Link>,
+    tail: Tail,
     reachable: Arc<AtomicBool>,
 }
 
@@ -39,7 +44,8 @@ pub(super) async fn run(
     mut queue: mpsc::UnboundedReceiver<Request>,
     reachable: Arc<AtomicBool>,
 ) {
-    let mut lane = Lane { server, slot, link: None, reachable };
+    let tail = Tail::new(server.config());
+    let mut lane = Lane { server, slot, link: None, tail, reachable };
     loop {
         let first = match time::timeout(PROBE_TIME, queue.recv()).await {
             Ok(Some(first)) => first,
@@ -83,7 +89,16 @@ impl Lane {
         self.note(&outcome);
         match outcome {
             Ok(values) => {
-                group.into_iter().zip(values).for_each(|(request, values)| answer(request, Ok(values)))
+                let now = std::time::Instant::now();
+                for (request, values) in group.into_iter().zip(values) {
+                    if let What::Write(batch, Some(mark), _) = &request.what
+                        && commands::yes(values.clone()) == Ok(true)
+                    {
+                        self.tail.push(request.slot, Arc::clone(batch), *mark, now);
+                    }
+                    answer(request, Ok(values));
+                }
+                self.tail.trim(now);
             }
             Err(reason) => {
                 group.into_iter().for_each(|request| answer(request, Err(StoreError::Away(reason.clone()))));
@@ -97,7 +112,16 @@ impl Lane {
         let mut by = By::Hash;
         let mut reason = "Redis has not answered in time".to_owned();
         loop {
-            match time::timeout_at(deadline, self.attempt(group, by)).await {
+            // What may have been forgotten goes first, and takes the time that it takes.
+            let ready = self.connect().await;
+            if ready.is_ok() && Instant::now() >= deadline {
+                return Err(reason);
+            }
+            let attempt = async {
+                ready?;
+                self.attempt(group, by).await
+            };
+            match time::timeout_at(deadline, attempt).await {
                 Err(_) => {
                     self.forget();
                     return Err(reason);
@@ -119,7 +143,8 @@ impl Lane {
                             continue;
                         }
                         Remedy::Reconnect => self.forget(),
-                        Remedy::SendScripts | Remedy::Wait => {}
+                        Remedy::Wait => self.tail.doubt(),
+                        Remedy::SendScripts => {}
                     }
                     reason = worst.map_or(reason, |value| faults::refusal(value).to_string());
                 }
@@ -134,26 +159,75 @@ impl Lane {
 
     /// Sends all of them and collects what the commands of each have yielded.
     async fn attempt(&mut self, group: &[Request], by: By) -> RedisResult<Vec<Vec<Value>>> {
-        if self.link.is_none() {
-            self.link = Some(self.server.connect().await?);
-        }
         let config = self.server.config();
-        let commands: Vec<_> =
-            group.iter().map(|request| commands::of(request, &config.prefix, by)).collect();
+        let commands =
+            group.iter().map(|request| (request.slot, commands::of(request, &config.prefix, by))).collect();
+        let copies = if group.iter().any(Request::writes) { config.replicas_min } else { 0 };
+        self.exchange(commands, copies).await
+    }
+
+    /// Connects if need be, and writes again what a server that has taken over may not have.
+    async fn connect(&mut self) -> RedisResult<()> {
+        let timeout = self.server.config().timeout();
+        let late = |_| RedisError::from((ErrorKind::Io, "no answer in time"));
+        if self.link.is_none() {
+            let link = time::timeout(timeout, self.server.connect()).await;
+            self.link = Some(link.map_err(late).flatten()?);
+        }
+        let prefix = self.server.config().prefix.clone();
+        while let Some(due) = self.tail.due(std::time::Instant::now(), GROUP_MAX) {
+            let again = |kept: &&Kept| {
+                (kept.slot, vec![commands::write(&kept.batch, Some(kept.mark), &prefix, By::Text)])
+            };
+            let commands: Vec<_> = due.iter().map(again).collect();
+            let count = commands.len();
+            let copies = self.server.config().replicas_min;
+            let written = time::timeout(timeout, self.exchange(commands, copies)).await;
+            for values in written.map_err(late).flatten()? {
+                let outcome = commands::yes(values);
+                let outcome = match outcome {
+                    Ok(true) => "written",
+                    Ok(false) => "stale",
+                    Err(StoreError::Away(reason)) => {
+                        return Err(RedisError::from((ErrorKind::Io, "the last writes are refused", reason)));
+                    }
+                    Err(StoreError::Stale | StoreError::Failed(_)) => "failed",
+                };
+                metrics::counter!(REWRITTEN, "outcome" => outcome).increment(1);
+            }
+            if let Some(writes) = self.tail.done(count) {
+                tracing::info!(
+                    writes,
+                    "Redis is reached anew: the last acknowledged writes were repeated, in case that another server has taken over"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the commands of each, and collects what they yield.
+    async fn exchange(
+        &mut self,
+        commands: Vec<(u16, Vec<Cmd>)>,
+        copies: u32,
+    ) -> RedisResult<Vec<Vec<Value>>> {
+        let count = commands.len();
         match &mut self.link {
             Some(Link::One(connection)) => {
-                let copies = if group.iter().any(Request::writes) { config.replicas_min } else { 0 };
-                let counts: Vec<_> = commands.iter().map(Vec::len).collect();
-                let mut values = send(connection, commands.into_iter().flatten(), copies).await?.into_iter();
+                let counts: Vec<_> = commands.iter().map(|(_, commands)| commands.len()).collect();
+                let mut values =
+                    send(connection, commands.into_iter().flat_map(|(_, commands)| commands), copies)
+                        .await?
+                        .into_iter();
                 let mut take = |count: &usize| values.by_ref().take(*count).collect();
                 Ok(counts.iter().map(&mut take).collect())
             }
             Some(Link::Cluster(connection)) => {
                 // A pipeline goes to one server. Slots have no order among each other.
                 let mut slots: BTreeMap<u16, (Vec<usize>, Vec<Cmd>)> = BTreeMap::new();
-                let counts: Vec<_> = commands.iter().map(Vec::len).collect();
-                for (at, commands) in commands.into_iter().enumerate() {
-                    let (places, all) = slots.entry(group[at].slot).or_default();
+                let counts: Vec<_> = commands.iter().map(|(_, commands)| commands.len()).collect();
+                for (at, (slot, commands)) in commands.into_iter().enumerate() {
+                    let (places, all) = slots.entry(slot).or_default();
                     places.push(at);
                     all.extend(commands);
                 }
@@ -161,7 +235,7 @@ impl Lane {
                     let mut connection = connection.clone();
                     async move { RedisResult::Ok((places, send(&mut connection, commands, 0).await?)) }
                 });
-                let mut outcome = vec![Vec::new(); group.len()];
+                let mut outcome = vec![Vec::new(); count];
                 for (places, values) in try_join_all(sent).await? {
                     let mut values = values.into_iter();
                     for at in places {
@@ -170,21 +244,22 @@ impl Lane {
                 }
                 Ok(outcome)
             }
-            None => Err(RedisError::from((redis::ErrorKind::Io, "not connected"))),
+            None => Err(RedisError::from((ErrorKind::Io, "not connected"))),
         }
     }
 
     /// Lets go of a connection that does not work. Those to a cluster find their way back by themselves.
     fn forget(&mut self) {
+        self.tail.doubt();
         self.link.take_if(|link| matches!(link, Link::One(_)));
     }
 
     /// Asks whether the server is there.
     async fn probe(&mut self) {
+        let timeout = self.server.config().timeout();
+        let ready = self.connect().await;
         let ping = async {
-            if self.link.is_none() {
-                self.link = Some(self.server.connect().await?);
-            }
+            ready?;
             let mut probe = cmd("EXISTS");
             probe.arg(format!("{}:{{{}}}:epoch", self.server.config().prefix, self.slot));
             match &mut self.link {
@@ -193,12 +268,13 @@ impl Lane {
                 None => Ok(()),
             }
         };
-        let outcome = match time::timeout(self.server.config().timeout(), ping).await {
+        let outcome = match time::timeout(timeout, ping).await {
             Ok(outcome) => outcome.map_err(|error| error.to_string()),
             Err(_) => Err("Redis has not answered in time".to_owned()),
         };
-        if outcome.is_err() {
-            self.forget();
+        match outcome {
+            Ok(()) => self.tail.trim(std::time::Instant::now()),
+            Err(_) => self.forget(),
         }
         self.note(&outcome);
     }
@@ -244,18 +320,18 @@ fn answer(request: Request, outcome: Result<Vec<Value>, StoreError>) {
     drop(_permit);
     match what {
         What::Query(query, answer) => {
-            let _ = answer.send(outcome.and_then(|values| commands::reply(&query, values)));
+            answer.send(outcome.and_then(|values| commands::reply(&query, values)));
         }
-        What::Write(_, answer) => {
+        What::Write(_, _, answer) => {
             let held = outcome.and_then(commands::yes);
-            let _ = answer.send(held.and_then(|held| if held { Ok(()) } else { Err(StoreError::Stale) }));
+            answer.send(held.and_then(|held| if held { Ok(()) } else { Err(StoreError::Stale) }));
         }
         What::Load(answer) => {
             let value = outcome.map(|values| values.into_iter().next().unwrap_or(Value::Nil));
-            let _ = answer.send(value.and_then(commands::optional));
+            answer.send(value.and_then(commands::optional));
         }
         What::Swap { answer, .. } | What::Claim { answer, .. } => {
-            drop(answer.send(outcome.and_then(commands::yes)))
+            answer.send(outcome.and_then(commands::yes));
         }
         What::Close(_) => {}
     }

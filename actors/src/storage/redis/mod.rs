@@ -13,6 +13,7 @@ mod place;
 mod register;
 mod script;
 mod server;
+mod tail;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -28,9 +29,9 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use super::budget::{self, Budget, Permit};
-use super::config::RedisConfig;
+use super::config::Config;
 use super::pending::Answer;
-use super::{Batch, Pending, StartError, Storage, slots};
+use super::{Backend, Batch, Mark, Pending, StartError, Storage, slots};
 use server::Server;
 
 /// Lanes to a Redis Cluster. Each has its own connection to each of its servers: while one looks for a server that is
@@ -72,7 +73,7 @@ enum What {
     /// A question.
     Query(Query, Answer<Reply>),
     /// A batch; of one slot, if the server is a cluster.
-    Write(Batch, Answer<()>),
+    Write(Arc<Batch>, Option<Mark>, Answer<()>),
     /// The view register: asks.
     Load(Answer<Option<Vec<u8>>>),
     /// The view register: replaces.
@@ -88,7 +89,7 @@ impl Redis {
     ///
     /// # Errors
     /// The settings cannot be, or Redis refuses or cannot be reached; the error names the fix.
-    pub async fn open(config: &RedisConfig) -> Result<Self, StartError> {
+    pub async fn open(config: &Config) -> Result<Self, StartError> {
         let server = Server::new(config)?;
         let budget = Budget::new(config.queue_bytes_max);
         let (started, ready) = oneshot::channel();
@@ -162,21 +163,7 @@ impl Storage for Redis {
     }
 
     fn write(&self, batch: Batch) -> Pending<()> {
-        let touched = slots::of_batch(&batch);
-        let Some(slot) = touched.first().copied() else {
-            return Pending::ready(Ok(()));
-        };
-        let permit = match self.admit(slot, budget::bytes_of(&batch.writes)) {
-            Ok(permit) => permit,
-            Err(error) => return Pending::ready(Err(error)),
-        };
-        let (answer, pending) = Pending::channel();
-        if self.whole || touched.len() == 1 {
-            self.lane(slot).send(What::Write(batch, answer), slot, Some(permit));
-        } else {
-            across::write(&self.runtime, &self.lanes, batch, &touched, answer, permit);
-        }
-        pending
+        self.send(None, Arc::new(batch))
     }
 
     fn register(&self) -> Arc<dyn ViewRegister> {
@@ -201,7 +188,31 @@ impl Storage for Redis {
     }
 }
 
+impl Backend for Redis {
+    fn write_once(&self, mark: Mark, batch: Arc<Batch>) -> Pending<()> {
+        self.send(Some(mark), batch)
+    }
+}
+
 impl Redis {
+    fn send(&self, mark: Option<Mark>, batch: Arc<Batch>) -> Pending<()> {
+        let touched = slots::of_batch(&batch);
+        let Some(slot) = touched.first().copied() else {
+            return Pending::ready(Ok(()));
+        };
+        let permit = match self.admit(slot, budget::bytes_of(&batch.writes)) {
+            Ok(permit) => permit,
+            Err(error) => return Pending::ready(Err(error)),
+        };
+        let (answer, pending) = Pending::channel();
+        if self.whole || touched.len() == 1 {
+            self.lane(slot).send(What::Write(batch, mark, answer), slot, Some(permit));
+        } else {
+            across::write(&self.runtime, &self.lanes, (&batch, mark), &touched, answer, permit);
+        }
+        pending
+    }
+
     fn admit(&self, slot: u16, bytes: usize) -> Result<Permit, StoreError> {
         if self.shared.closed.load(Ordering::SeqCst) {
             return Err(StoreError::Away("it was closed".to_owned()));

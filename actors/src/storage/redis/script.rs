@@ -4,21 +4,27 @@ use std::sync::LazyLock;
 
 use redis::{Cmd, Script, cmd};
 
-/// A batch. `ARGV[1]` is the epoch, or empty; with an epoch `KEYS[1]` is the fence. Each further key is what one command
-/// changes; its name, the number of its arguments and these stand in `ARGV`. Yields 0 if the fence is higher.
+/// A batch. `ARGV[1]` is the epoch, or empty; with an epoch `KEYS[1]` is the fence. `ARGV[2]` is the number of its mark, or
+/// empty, and `ARGV[3]` says how many keys keep it, which come next. Each further key is what one command changes; its
+/// name, the number of its arguments and these stand in `ARGV`. Yields 0 if the fence is higher.
+///
+/// Marks are set last: a command that fails ends the script, and the batch is not counted as written.
 const BATCH: &str = "
-local epoch, first, at = tonumber(ARGV[1]), 1, 2
+local epoch, number, marks = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local first = epoch and 2 or 1
+if number and tonumber(redis.call('GET', KEYS[first]) or '0') >= number then return 1 end
 if epoch then
   local seen = tonumber(redis.call('GET', KEYS[1]) or '0')
   if seen > epoch then return 0 end
   if seen < epoch then redis.call('SET', KEYS[1], ARGV[1]) end
-  first = 2
 end
-for k = first, #KEYS do
+local at = 4
+for k = first + marks, #KEYS do
   local count = tonumber(ARGV[at + 1])
   redis.call(ARGV[at], KEYS[k], unpack(ARGV, at + 2, at + 1 + count))
   at = at + 2 + count
 end
+for k = first, first + marks - 1 do redis.call('SET', KEYS[k], ARGV[2], 'EX', 3600) end
 return 1";
 
 /// The register: `KEYS[1]` becomes epoch `ARGV[2]` and view `ARGV[3]` if its epoch is `ARGV[1]`. Says yes again if that has

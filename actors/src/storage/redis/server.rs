@@ -10,17 +10,21 @@ use redis::cluster_async::ClusterConnection;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo,
-    RedisConnectionInfo, RedisError, RedisResult, TlsMode, cmd,
+    RedisConnectionInfo, RedisError, RedisResult, TlsCertificates, TlsMode, cmd,
 };
 use tokio::sync::Mutex;
 use tokio::time;
 
-use super::super::config::{RedisConfig, Topology};
+use super::super::config::{Config, Topology};
 use super::super::error::StartError;
+
+/// What the client library can do with authorities of one's own.
+const ONE_SERVER: &str = "goes with tls = true and a single server; with sentinels or a Redis Cluster, name the file in the \
+                          environment variable SSL_CERT_FILE instead";
 
 /// The server, and how it is reached.
 pub(super) struct Server {
-    config: RedisConfig,
+    config: Config,
     way: Way,
 }
 
@@ -40,7 +44,7 @@ pub(super) enum Link {
 
 impl Server {
     /// Reads the settings; connects to nothing.
-    pub(super) fn new(config: &RedisConfig) -> Result<Self, StartError> {
+    pub(super) fn new(config: &Config) -> Result<Self, StartError> {
         if config.prefix.is_empty() || config.prefix.contains(['{', '}']) {
             return Err(StartError::Setting {
                 setting: "prefix",
@@ -52,6 +56,9 @@ impl Server {
                 setting: "database",
                 reason: "must be 0 with a Redis Cluster",
             });
+        }
+        if config.ca.is_some() && (!config.tls || config.topology != Topology::Standalone) {
+            return Err(StartError::Setting { setting: "ca", reason: ONE_SERVER });
         }
         let password = secret("password_file", config.password_file.as_deref())?;
         let servers = config
@@ -68,7 +75,7 @@ impl Server {
             [first, ..] => first.clone(),
         };
         let way = match config.topology {
-            Topology::Standalone => Way::Alone(Client::open(first).map_err(invalid)?),
+            Topology::Standalone => Way::Alone(client(first, config)?),
             Topology::Cluster => Way::Cluster(cluster(servers, config.timeout()).map_err(invalid)?),
             Topology::Sentinel => {
                 let secret = secret("sentinel_password_file", config.sentinel_password_file.as_deref())?;
@@ -84,6 +91,9 @@ impl Server {
         let outcome = time::timeout(self.config.timeout(), self.look()).await;
         let outcome = outcome.unwrap_or_else(|_| Err(RedisError::from((ErrorKind::Io, "no answer in time"))));
         outcome.map_err(|error| refused(&self.config, &error))?;
+        if self.is_cluster() && self.config.ca.is_some() {
+            return Err(StartError::Setting { setting: "ca", reason: ONE_SERVER });
+        }
         if self.is_cluster() && self.config.replicas_min > 0 {
             return Err(StartError::Setting {
                 setting: "replicas_min",
@@ -116,7 +126,7 @@ impl Server {
     }
 
     /// Its settings.
-    pub(super) fn config(&self) -> &RedisConfig {
+    pub(super) fn config(&self) -> &Config {
         &self.config
     }
 
@@ -138,11 +148,20 @@ impl Server {
     }
 }
 
+/// A client of one server, which believes the authorities that the settings name, or those of the system.
+fn client(server: ConnectionInfo, config: &Config) -> Result<Client, StartError> {
+    let Some(path) = &config.ca else { return Client::open(server).map_err(invalid) };
+    let root_cert = fs::read(path)
+        .map_err(|error| StartError::Authority { path: path.clone(), reason: error.to_string() })?;
+    let certificates = TlsCertificates { client_tls: None, root_cert: Some(root_cert) };
+    Client::build_with_tls(server, certificates).map_err(invalid)
+}
+
 fn invalid(error: RedisError) -> StartError {
     StartError::Settings(error.to_string())
 }
 
-fn refused(config: &RedisConfig, error: &RedisError) -> StartError {
+fn refused(config: &Config, error: &RedisError) -> StartError {
     let reason = error.to_string();
     let is_log_in = matches!(error.kind(), ErrorKind::AuthenticationFailed)
         || error.code().is_some_and(|code| matches!(code, "NOAUTH" | "WRONGPASS" | "NOPERM"));
@@ -153,7 +172,7 @@ fn refused(config: &RedisConfig, error: &RedisError) -> StartError {
     }
 }
 
-fn server(address: &str, config: &RedisConfig, password: Option<&str>) -> Result<ConnectionInfo, StartError> {
+fn server(address: &str, config: &Config, password: Option<&str>) -> Result<ConnectionInfo, StartError> {
     let not_one = || StartError::Address(address.to_owned());
     let (host, port) = address.rsplit_once(':').ok_or_else(not_one)?;
     let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
@@ -193,7 +212,7 @@ fn cluster(seeds: Vec<ConnectionInfo>, timeout: Duration) -> RedisResult<Cluster
 /// The addresses are those of the sentinels; user, password and database are for the servers.
 fn sentinels(
     servers: &[ConnectionInfo],
-    config: &RedisConfig,
+    config: &Config,
     sentinel_password: Option<&str>,
 ) -> RedisResult<SentinelClient> {
     let addresses: Vec<ConnectionAddr> = servers.iter().map(|info| info.addr().clone()).collect();

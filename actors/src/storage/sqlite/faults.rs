@@ -41,6 +41,9 @@ pub(super) fn at_work(error: &rusqlite::Error) -> StoreError {
         Some(ErrorCode::DiskFull) => {
             StoreError::Away("no space is left on the disk of the database file; free some".to_owned())
         }
+        Some(ErrorCode::SystemIoFailure) => StoreError::Away(format!(
+            "the disk of the database file fails, or a quota is reached; see the system's log ({error})"
+        )),
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
             StoreError::Failed(format!(
                 "the database file cannot be written; restore its permissions ({error})"

@@ -4,6 +4,8 @@
 
 mod faults;
 mod lanes;
+#[cfg(test)]
+mod outages;
 mod reader;
 mod register;
 mod schema;
@@ -20,12 +22,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use muster_cluster::ViewRegister;
 use muster_proto::store::{Query, Reply, StoreError};
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::budget::{self, Budget, Permit};
-use super::config::SqliteConfig;
+use super::config::Config;
 use super::pending::Answer;
-use super::{Batch, Pending, StartError, Storage, slots};
+use super::{Backend, Batch, Mark, Pending, StartError, Storage, slots};
 use lanes::Lanes;
 
 /// The embedded store.
@@ -39,8 +42,19 @@ pub struct Sqlite {
 struct Shared {
     budget: Arc<Budget>,
     lanes: Lanes,
-    reachable: AtomicBool,
+    reads: AtomicBool,
+    writes: AtomicBool,
     closed: AtomicBool,
+}
+
+/// Logs when how it goes has changed.
+fn note<T>(works: &AtomicBool, what: &str, outcome: &Result<T, StoreError>) {
+    if works.swap(outcome.is_ok(), Ordering::Relaxed) != outcome.is_ok() {
+        match outcome {
+            Ok(_) => tracing::info!(what, "the store works again"),
+            Err(error) => tracing::warn!(what, %error, "the store does not work"),
+        }
+    }
 }
 
 /// What the threads are asked.
@@ -48,7 +62,7 @@ enum Request {
     /// A question.
     Query { query: Query, slot: u16, answer: Answer<Reply>, permit: Permit },
     /// A batch and the slots it touches.
-    Write { batch: Batch, slots: Vec<u16>, answer: Answer<()>, permit: Permit },
+    Write { batch: Arc<Batch>, mark: Option<Mark>, slots: Vec<u16>, answer: Answer<()>, permit: Permit },
     /// The view register: asks.
     Load { answer: Answer<Option<Vec<u8>>> },
     /// The view register: replaces.
@@ -64,13 +78,16 @@ impl Sqlite {
     ///
     /// # Errors
     /// The file cannot be used; the error names the fix.
-    pub fn open(config: &SqliteConfig) -> Result<Self, StartError> {
-        let writing = schema::open(config)?;
-        let reading = schema::open_to_read(config)?;
+    pub fn open(config: &Config) -> Result<Self, StartError> {
+        Self::over(schema::open(config)?, schema::open_to_read(config)?, config)
+    }
+
+    fn over(writing: Connection, reading: Connection, config: &Config) -> Result<Self, StartError> {
         let shared = Arc::new(Shared {
             budget: Budget::new(config.queue_bytes_max),
             lanes: Lanes::default(),
-            reachable: AtomicBool::new(true),
+            reads: AtomicBool::new(true),
+            writes: AtomicBool::new(true),
             closed: AtomicBool::new(false),
         });
         let (writer, requests) = mpsc::channel();
@@ -103,15 +120,7 @@ impl Storage for Sqlite {
     }
 
     fn write(&self, batch: Batch) -> Pending<()> {
-        let permit = match self.shared.admit(budget::bytes_of(&batch.writes)) {
-            Ok(permit) => permit,
-            Err(error) => return Pending::ready(Err(error)),
-        };
-        let (answer, pending) = Pending::channel();
-        let slots = slots::of_batch(&batch);
-        let lane = if self.shared.lanes.write(&slots) { &self.reader } else { &self.writer };
-        let _ = lane.send(Request::Write { batch, slots, answer, permit });
-        pending
+        self.send(None, Arc::new(batch))
     }
 
     fn register(&self) -> Arc<dyn ViewRegister> {
@@ -119,7 +128,7 @@ impl Storage for Sqlite {
     }
 
     fn is_reachable(&self) -> bool {
-        self.shared.reachable.load(Ordering::Relaxed)
+        self.shared.reads.load(Ordering::Relaxed) && self.shared.writes.load(Ordering::Relaxed)
     }
 
     fn waiting(&self) -> usize {
@@ -135,7 +144,27 @@ impl Storage for Sqlite {
                 let _ = ended.await;
             }
         }
-        self.shared.reachable.store(false, Ordering::Relaxed);
+        self.shared.writes.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Backend for Sqlite {
+    fn write_once(&self, mark: Mark, batch: Arc<Batch>) -> Pending<()> {
+        self.send(Some(mark), batch)
+    }
+}
+
+impl Sqlite {
+    fn send(&self, mark: Option<Mark>, batch: Arc<Batch>) -> Pending<()> {
+        let permit = match self.shared.admit(budget::bytes_of(&batch.writes)) {
+            Ok(permit) => permit,
+            Err(error) => return Pending::ready(Err(error)),
+        };
+        let (answer, pending) = Pending::channel();
+        let slots = slots::of_batch(&batch);
+        let lane = if self.shared.lanes.write(&slots) { &self.reader } else { &self.writer };
+        let _ = lane.send(Request::Write { batch, mark, slots, answer, permit });
+        pending
     }
 }
 
@@ -147,14 +176,13 @@ impl Shared {
         self.budget.take(bytes)
     }
 
-    /// Notes how the last transaction went; logs when that changes.
-    fn note<T>(&self, outcome: &Result<T, StoreError>) {
-        let reachable = outcome.is_ok();
-        if self.reachable.swap(reachable, Ordering::Relaxed) != reachable {
-            match outcome {
-                Ok(_) => tracing::info!("the store works again"),
-                Err(error) => tracing::warn!(%error, "the store does not work"),
-            }
-        }
+    /// Notes how the last question went. Those go on while a disk is full.
+    fn note_read<T>(&self, outcome: &Result<T, StoreError>) {
+        note(&self.reads, "reads", outcome);
+    }
+
+    /// Notes how the last transaction of the writer went.
+    fn note_write(&self, outcome: &Result<(), StoreError>) {
+        note(&self.writes, "writes", outcome);
     }
 }

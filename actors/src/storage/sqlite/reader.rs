@@ -34,11 +34,11 @@ pub(super) fn run(
                         group.push((query, slot, answer, permit));
                     }
                 }
-                Request::Write { batch, slots, answer, permit } => {
+                Request::Write { batch, mark, slots, answer, permit } => {
                     // What was asked before must not see this write.
                     serve(connection, &mut group, shared);
                     let touched = slots.clone();
-                    pass(Request::Write { batch, slots, answer, permit }, &touched, writer, shared);
+                    pass(Request::Write { batch, mark, slots, answer, permit }, &touched, writer, shared);
                 }
                 Request::Close { done } => {
                     close = Some(done);
@@ -72,9 +72,9 @@ fn serve(connection: &Connection, group: &mut Vec<Asked>, shared: &Shared) {
     let snapshot = group.len() > 1 && connection.execute_batch("BEGIN").is_ok();
     for (query, slot, answer, permit) in group.drain(..) {
         let reply = statements::answer(connection, &query).map_err(|error| faults::at_work(&error));
-        shared.note(&reply);
+        shared.note_read(&reply);
         drop(permit);
-        let _ = answer.send(reply);
+        answer.send(reply);
         shared.lanes.read(&[slot]);
     }
     if snapshot {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::super::config::{SqliteConfig, Synchronous};
+use super::super::config::{Config, Synchronous};
 use super::super::error::StartError;
 use super::faults;
 
@@ -33,10 +33,15 @@ const STEPS: &[&str] = &["
     ) WITHOUT ROWID, STRICT;
     CREATE TABLE slots (slot INTEGER PRIMARY KEY, epoch INTEGER NOT NULL) STRICT;
     CREATE TABLE register (key TEXT PRIMARY KEY, epoch INTEGER NOT NULL, view BLOB NOT NULL) WITHOUT ROWID, STRICT;
+", "
+    CREATE TABLE marks (
+        slot INTEGER NOT NULL, writer INTEGER NOT NULL, number INTEGER NOT NULL, at INTEGER NOT NULL,
+        PRIMARY KEY (slot, writer)
+    ) WITHOUT ROWID, STRICT;
 "];
 
 /// Opens the file for the writer, creating it or bringing it up to date.
-pub(super) fn open(config: &SqliteConfig) -> Result<Connection, StartError> {
+pub(super) fn open(config: &Config) -> Result<Connection, StartError> {
     create(config)?;
     let mut connection = connect(config)?;
     prepare(&mut connection, config).map_err(|error| faults::at_start(&config.path, &error))?;
@@ -47,11 +52,15 @@ pub(super) fn open(config: &SqliteConfig) -> Result<Connection, StartError> {
         return Err(StartError::NoWal(config.path.clone()));
     }
     migrate(&mut connection, config)?;
+    // Writers that have been silent for an hour try nothing again.
+    connection
+        .execute("DELETE FROM marks WHERE at < unixepoch() - 3600", [])
+        .map_err(|error| faults::at_start(&config.path, &error))?;
     Ok(connection)
 }
 
 /// Opens the file for the reader.
-pub(super) fn open_to_read(config: &SqliteConfig) -> Result<Connection, StartError> {
+pub(super) fn open_to_read(config: &Config) -> Result<Connection, StartError> {
     let mut connection = connect(config)?;
     let settings = |connection: &mut Connection| {
         prepare(connection, config)?;
@@ -62,7 +71,7 @@ pub(super) fn open_to_read(config: &SqliteConfig) -> Result<Connection, StartErr
 }
 
 /// Creates the file so that only this user can read it: it holds password keys.
-fn create(config: &SqliteConfig) -> Result<(), StartError> {
+fn create(config: &Config) -> Result<(), StartError> {
     let path = &config.path;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
@@ -81,12 +90,12 @@ fn create(config: &SqliteConfig) -> Result<(), StartError> {
         .map_err(|error| faults::at_creation(path, &error))
 }
 
-fn connect(config: &SqliteConfig) -> Result<Connection, StartError> {
+fn connect(config: &Config) -> Result<Connection, StartError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Connection::open_with_flags(&config.path, flags).map_err(|error| faults::at_start(&config.path, &error))
 }
 
-fn prepare(connection: &mut Connection, config: &SqliteConfig) -> rusqlite::Result<()> {
+fn prepare(connection: &mut Connection, config: &Config) -> rusqlite::Result<()> {
     connection.busy_handler(Some(wait_for_lock))?;
     connection.set_prepared_statement_cache_capacity(64);
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
@@ -122,7 +131,7 @@ fn wait_for_lock(attempt: i32) -> bool {
     true
 }
 
-fn migrate(connection: &mut Connection, config: &SqliteConfig) -> Result<(), StartError> {
+fn migrate(connection: &mut Connection, config: &Config) -> Result<(), StartError> {
     let path = &config.path;
     let known = u32::try_from(STEPS.len()).expect("few steps");
     let to_error = |error: rusqlite::Error| faults::at_start(path, &error);

@@ -6,7 +6,7 @@ use muster_cluster::clock;
 use muster_proto::store::{Key, Page, Query, Reply, Write};
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
-use super::super::Fence;
+use super::super::{Fence, Mark};
 
 /// The lease key is nobody's longer than this.
 const KEY_TIME_MAX: Duration = Duration::from_secs(10);
@@ -83,6 +83,34 @@ pub(super) fn pass(connection: &Connection, fence: Fence) -> rusqlite::Result<bo
             .execute(params![fence.slot, epoch])?;
     }
     Ok(seen.is_none_or(|seen| seen <= epoch))
+}
+
+/// Notes in every slot of a batch that this writer has come so far; whether it had not been there before.
+pub(super) fn mark(connection: &Connection, mark: Mark, slots: &[u16]) -> rusqlite::Result<bool> {
+    let mut fresh = true;
+    let mut note = connection.prepare_cached(
+        "INSERT INTO marks (slot, writer, number, at) VALUES (?1, ?2, ?3, unixepoch())
+         ON CONFLICT DO UPDATE SET number = excluded.number, at = excluded.at WHERE number < excluded.number",
+    )?;
+    for (at, slot) in slots.iter().enumerate() {
+        let noted = note.execute(params![slot, writer(mark), signed(mark.number)])? > 0;
+        if at == 0 {
+            fresh = noted;
+        }
+    }
+    Ok(fresh)
+}
+
+/// Whether this writer has come so far in the first of these slots.
+pub(super) fn is_marked(connection: &Connection, mark: Mark, slots: &[u16]) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM marks WHERE slot = ?1 AND writer = ?2 AND number >= ?3")?
+        .exists(params![slots.first(), writer(mark), signed(mark.number)])
+}
+
+/// The writer's number as SQLite keeps it: the same bits.
+fn writer(mark: Mark) -> i64 {
+    mark.writer.cast_signed()
 }
 
 /// Makes a change.

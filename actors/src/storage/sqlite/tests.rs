@@ -14,11 +14,11 @@ use super::*;
 use crate::storage::config::Synchronous;
 use crate::storage::contract::{self, Subject, all, document, log};
 
-fn config(path: &Path) -> SqliteConfig {
-    SqliteConfig { path: path.to_path_buf(), synchronous: Synchronous::Normal, ..SqliteConfig::default() }
+fn config(path: &Path) -> Config {
+    Config { path: path.to_path_buf(), synchronous: Synchronous::Normal, ..Config::default() }
 }
 
-fn open(path: &Path) -> Arc<dyn Storage> {
+fn open(path: &Path) -> Arc<dyn Backend> {
     Arc::new(Sqlite::open(&config(path)).unwrap())
 }
 
@@ -29,14 +29,14 @@ fn put(owner: &str, value: &str) -> Batch {
 #[test]
 fn sqlite_holds_the_contract() {
     let folder = tempfile::tempdir().unwrap();
-    contract::run(contract::holds(open(&folder.path().join("db"))));
+    contract::run(contract::backend_holds(open(&folder.path().join("db"))));
 }
 
 #[test]
 fn sqlite_holds_the_contract_when_every_write_is_synced() {
     let folder = tempfile::tempdir().unwrap();
-    let config = SqliteConfig { path: folder.path().join("db"), ..SqliteConfig::default() };
-    contract::run(contract::holds(Arc::new(Sqlite::open(&config).unwrap())));
+    let config = Config { path: folder.path().join("db"), ..Config::default() };
+    contract::run(contract::backend_holds(Arc::new(Sqlite::open(&config).unwrap())));
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_file_locked_by_another_is_waited_for_within_bounds() {
         let began = Instant::now();
         let write = store.write(put("a@x", "2"));
         // Who only reads does not wait for the lock, except behind a write of its own slot.
-        let read = Subject(Arc::clone(&store)).document("b@x").await;
+        let read = Subject(store.clone()).document("b@x").await;
         assert_eq!(read, None);
         assert!(began.elapsed() < Duration::from_secs(1));
         assert!(matches!(write.await, Err(StoreError::Away(_))));
@@ -202,7 +202,7 @@ fn the_process_that_is_killed() {
     let Some(path) = std::env::var_os(VICTIM) else { return };
     let store = open(Path::new(&path));
     contract::run(async {
-        let last = Subject(Arc::clone(&store)).page("victim@x", all()).await.last().map_or(0, |(id, _)| *id);
+        let last = Subject(store.clone()).page("victim@x", all()).await.last().map_or(0, |(id, _)| *id);
         for n in last + 1.. {
             let append = |owner: &str| Write::Append(log(owner), n, vec![7; 500]);
             // Those that are looked at are written together: killed in between, one would lack what the other has.

@@ -65,7 +65,10 @@ fn serve(connection: &Connection, group: &mut Vec<Request>, begun: rusqlite::Res
     let served = begun.and_then(|()| attempt(connection, group));
     match served {
         Ok(served) => {
-            shared.note(&Ok(()));
+            // Questions are served while nothing can be written.
+            if !served.iter().all(|served| matches!(served, Served::Reply(_) | Served::Loaded(_))) {
+                shared.note_write(&Ok(()));
+            }
             group.drain(..).zip(served).for_each(|(request, served)| answer(request, Ok(served), shared));
         }
         Err(error) if group.len() > 1 && !faults::concerns_all(&error) => {
@@ -82,7 +85,7 @@ fn serve(connection: &Connection, group: &mut Vec<Request>, begun: rusqlite::Res
             let alarm = faults::concerns_all(&error);
             let error = faults::at_work(&error);
             if alarm {
-                shared.note::<()>(&Err(error.clone()));
+                shared.note_write(&Err(error.clone()));
             }
             group.drain(..).for_each(|request| answer(request, Err(error.clone()), shared));
         }
@@ -106,14 +109,18 @@ fn attempt(connection: &Connection, group: &[Request]) -> rusqlite::Result<Vec<S
 fn execute(connection: &Connection, request: &Request) -> rusqlite::Result<Served> {
     match request {
         Request::Query { query, .. } => statements::answer(connection, query).map(Served::Reply),
-        Request::Write { batch, .. } => {
-            if let Some(fence) = batch.fence
-                && !statements::pass(connection, fence)?
-            {
-                return Ok(Served::Written(false));
+        Request::Write { batch, mark, slots, .. } => {
+            let held = batch.fence.map_or(Ok(true), |fence| statements::pass(connection, fence))?;
+            let first = match mark {
+                Some(mark) if held => statements::mark(connection, *mark, slots)?,
+                // A newer owner does not undo what was written before it came.
+                Some(mark) => return statements::is_marked(connection, *mark, slots).map(Served::Written),
+                None => true,
+            };
+            if held && first {
+                batch.writes.iter().try_for_each(|write| statements::apply(connection, write))?;
             }
-            batch.writes.iter().try_for_each(|write| statements::apply(connection, write))?;
-            Ok(Served::Written(true))
+            Ok(Served::Written(held))
         }
         Request::Load { .. } => statements::load(connection).map(Served::Loaded),
         Request::Swap { expected, epoch, view, .. } => {
@@ -130,19 +137,19 @@ fn answer(request: Request, served: Result<Served, StoreError>, shared: &Shared)
     match request {
         Request::Query { slot, answer, permit, .. } => {
             drop(permit);
-            let _ = answer.send(served.map(Served::reply));
+            answer.send(served.map(Served::reply));
             shared.lanes.written(&[slot]);
         }
         Request::Write { slots, answer, permit, .. } => {
             drop(permit);
             let written =
                 served.and_then(|served| if served.yes() { Ok(()) } else { Err(StoreError::Stale) });
-            let _ = answer.send(written);
+            answer.send(written);
             shared.lanes.written(&slots);
         }
-        Request::Load { answer } => drop(answer.send(served.map(Served::stored))),
+        Request::Load { answer } => answer.send(served.map(Served::stored)),
         Request::Swap { answer, .. } | Request::Claim { answer, .. } => {
-            drop(answer.send(served.map(|served| served.yes())))
+            answer.send(served.map(|served| served.yes()));
         }
         Request::Close { .. } => {}
     }

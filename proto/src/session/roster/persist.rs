@@ -77,7 +77,7 @@ impl Roster {
         let mut roster = Self::default();
         for (contact, value) in fields(reply) {
             let (Ok(contact), Ok(item)) = (BareJid::new(&contact), serde_json::from_slice(&value)) else {
-                tracing::error!(%contact, "a stored roster item cannot be read");
+                tracing::error!("a stored roster item cannot be read");
                 continue;
             };
             roster.set(&contact, Some(item));

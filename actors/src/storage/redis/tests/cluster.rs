@@ -8,7 +8,7 @@ use redis::Value;
 
 use super::super::super::{Batch, Topology, slots};
 use super::fixture::Server as Fixture;
-use super::{RedisConfig, open, put};
+use super::{Config, open, put};
 use crate::storage::contract::{self, Subject, document};
 
 fn start() -> Vec<Fixture> {
@@ -41,10 +41,8 @@ fn a_redis_cluster_holds_the_contract() {
     let servers = start();
     let addresses = servers.iter().map(Fixture::address).collect();
     contract::run(async {
-        contract::holds(
-            open(&RedisConfig { addresses, topology: Topology::Cluster, ..RedisConfig::default() }).await,
-        )
-        .await;
+        contract::holds(open(&Config { addresses, topology: Topology::Cluster, ..Config::default() }).await)
+            .await;
     });
     for server in &servers {
         let Ok(Value::Int(keys)) = server.command(&["DBSIZE"]) else { panic!("no size") };
@@ -57,13 +55,9 @@ fn one_address_is_enough_to_find_a_cluster_and_a_part_that_is_away_holds_up_no_o
     let mut servers = start();
     contract::run(async {
         let addresses = vec![servers[0].address()];
-        let store = open(&RedisConfig {
-            addresses,
-            topology: Topology::Cluster,
-            timeout_ms: 2_000,
-            ..RedisConfig::default()
-        })
-        .await;
+        let store =
+            open(&Config { addresses, topology: Topology::Cluster, timeout_ms: 2_000, ..Config::default() })
+                .await;
         for n in 0..200 {
             store.write(put(&format!("{n}@x"), "1")).await.unwrap();
         }
@@ -100,9 +94,8 @@ fn a_stale_batch_touches_no_other_server() {
     let servers = start();
     contract::run(async {
         let addresses = vec![servers[0].address()];
-        let store = Subject(
-            open(&RedisConfig { addresses, topology: Topology::Cluster, ..RedisConfig::default() }).await,
-        );
+        let store =
+            Subject(open(&Config { addresses, topology: Topology::Cluster, ..Config::default() }).await);
         let slot = slots::slot(&document("a@x"));
         store.try_write(Batch::fenced(slot, 5, vec![])).await.unwrap();
         let owners: Vec<_> = (0..50).map(|n| format!("{n}@y")).collect();

@@ -1,7 +1,9 @@
 //! The shared store against real servers: the contract, restarts, outages, and each way to be reached.
 
 mod cluster;
+mod encrypted;
 pub(crate) mod fixture;
+mod outages;
 mod sentinel;
 
 use std::fs;
@@ -14,15 +16,15 @@ use crate::storage::Topology;
 use crate::storage::contract::{self, Subject, all, document, log};
 use fixture::Server as Fixture;
 
-fn config(server: &Fixture) -> RedisConfig {
-    RedisConfig { addresses: vec![server.address()], ..RedisConfig::default() }
+fn config(server: &Fixture) -> Config {
+    Config { addresses: vec![server.address()], ..Config::default() }
 }
 
-async fn open(config: &RedisConfig) -> Arc<dyn Storage> {
+async fn open(config: &Config) -> Arc<dyn Backend> {
     Arc::new(Redis::open(config).await.unwrap())
 }
 
-async fn refusal(config: &RedisConfig) -> StartError {
+async fn refusal(config: &Config) -> StartError {
     match Redis::open(config).await {
         Ok(_) => panic!("it was opened"),
         Err(error) => error,
@@ -36,7 +38,7 @@ fn put(owner: &str, value: &str) -> Batch {
 #[test]
 fn redis_holds_the_contract() {
     let server = Fixture::start(&[]);
-    contract::run(async { contract::holds(open(&config(&server)).await).await });
+    contract::run(async { contract::backend_holds(open(&config(&server)).await).await });
 }
 
 #[test]
@@ -44,7 +46,7 @@ fn prefixes_keep_clusters_apart_and_every_key_names_its_slot() {
     let server = Fixture::start(&[]);
     contract::run(async {
         let one = Subject(open(&config(&server)).await);
-        let other = Subject(open(&RedisConfig { prefix: "other".to_owned(), ..config(&server) }).await);
+        let other = Subject(open(&Config { prefix: "other".to_owned(), ..config(&server) }).await);
         one.write([Write::Put(document("a@x"), b"1".to_vec())]).await;
         assert_eq!(other.document("a@x").await, None);
         let key = format!("m:{{{}}}:test-document:a@x", slots::slot(&document("a@x")));
@@ -63,7 +65,7 @@ fn what_was_acknowledged_outlives_a_restart_of_redis() {
         store.write(Batch::fenced(7, 5, vec![])).await.unwrap();
         server.kill();
         // Asked while it is away, served when it is back: nobody notices a quick restart.
-        let (query, write) = (Subject(Arc::clone(&store)), store.write(put("b@x", "x")));
+        let (query, write) = (Subject(store.clone()), store.write(put("b@x", "x")));
         server.resume();
         assert_eq!(write.await, Ok(()));
         assert_eq!(query.page("a@x", all()).await.len(), 100);
@@ -76,7 +78,7 @@ fn an_outage_is_answered_in_time_and_ends_by_itself() {
     let mut server = Fixture::start(&[]);
     contract::run(async {
         let timeout = Duration::from_secs(1);
-        let store = open(&RedisConfig { timeout_ms: 1_000, ..config(&server) }).await;
+        let store = open(&Config { timeout_ms: 1_000, ..config(&server) }).await;
         store.write(put("a@x", "1")).await.unwrap();
         assert!(store.is_reachable());
         server.kill();
@@ -108,7 +110,7 @@ fn an_outage_is_answered_in_time_and_ends_by_itself() {
 fn a_server_that_hangs_is_away_too() {
     let server = Fixture::start(&[]);
     contract::run(async {
-        let store = open(&RedisConfig { timeout_ms: 500, ..config(&server) }).await;
+        let store = open(&Config { timeout_ms: 500, ..config(&server) }).await;
         store.write(put("a@x", "1")).await.unwrap();
         // Every client is held up, as by a stopped process.
         server.command(&["CLIENT", "PAUSE", "2000", "ALL"]).unwrap();
@@ -178,14 +180,14 @@ fn a_password_comes_from_a_file() {
     let file = server.folder().join("password");
     contract::run(async {
         fs::write(&file, "wherefore\n").unwrap();
-        let with = RedisConfig { password_file: Some(file.clone()), ..config(&server) };
+        let with = Config { password_file: Some(file.clone()), ..config(&server) };
         assert_eq!(open(&with).await.write(put("a@x", "1")).await, Ok(()));
         let without = refusal(&config(&server)).await;
         assert!(matches!(without, StartError::Refused(_)), "{without}");
         fs::write(&file, "hast thou").unwrap();
         let wrong = refusal(&with).await;
         assert!(matches!(wrong, StartError::Refused(_)), "{wrong}");
-        let missing = RedisConfig { password_file: Some(server.folder().join("no")), ..config(&server) };
+        let missing = Config { password_file: Some(server.folder().join("no")), ..config(&server) };
         assert!(matches!(refusal(&missing).await, StartError::Password { .. }));
     });
 }
@@ -193,19 +195,17 @@ fn a_password_comes_from_a_file() {
 #[test]
 fn settings_that_cannot_be_are_named() {
     contract::run(async {
-        let with =
-            |address: &str| RedisConfig { addresses: vec![address.to_owned()], ..RedisConfig::default() };
+        let with = |address: &str| Config { addresses: vec![address.to_owned()], ..Config::default() };
         for wrong in ["redis", "redis:x", ":6379", "redis:70000"] {
             assert!(matches!(refusal(&with(wrong)).await, StartError::Address(_)), "{wrong}");
         }
-        let several =
-            RedisConfig { addresses: vec!["a:1".to_owned(), "b:1".to_owned()], ..RedisConfig::default() };
+        let several = Config { addresses: vec!["a:1".to_owned(), "b:1".to_owned()], ..Config::default() };
         assert!(matches!(refusal(&several).await, StartError::Setting { setting: "addresses", .. }));
-        let cluster = RedisConfig { topology: Topology::Cluster, database: 1, ..RedisConfig::default() };
+        let cluster = Config { topology: Topology::Cluster, database: 1, ..Config::default() };
         assert!(matches!(refusal(&cluster).await, StartError::Setting { setting: "database", .. }));
-        let braces = RedisConfig { prefix: "{m}".to_owned(), ..RedisConfig::default() };
+        let braces = Config { prefix: "{m}".to_owned(), ..Config::default() };
         assert!(matches!(refusal(&braces).await, StartError::Setting { setting: "prefix", .. }));
-        let nobody = refusal(&RedisConfig { timeout_ms: 1_000, ..with("127.0.0.1:1") }).await;
+        let nobody = refusal(&Config { timeout_ms: 1_000, ..with("127.0.0.1:1") }).await;
         assert!(nobody.is_temporary(), "{nobody}");
     });
 }

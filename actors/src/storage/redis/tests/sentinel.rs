@@ -1,17 +1,22 @@
 //! A master, a replica and a sentinel: a fail-over is survived.
 
+use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use muster_proto::store::Write;
 
 use redis::Value;
 
 use super::super::super::Topology;
 use super::fixture::Server as Fixture;
-use super::{RedisConfig, StartError, open, put, refusal};
-use crate::storage::contract::{self, Subject};
+use super::{Config, StartError, open, put, refusal};
+use crate::storage::contract::{self, Subject, all, log};
+use crate::storage::{Batch, Patient, Storage};
 
-#[test]
-fn the_master_is_found_by_its_sentinel_and_found_again_after_a_fail_over() {
-    let mut master = Fixture::start(&[]);
+/// A master, a replica that has what the master has, and a sentinel that knows both.
+fn verona() -> (Fixture, Fixture, Fixture) {
+    let master = Fixture::start(&[]);
     let replica = Fixture::start(&[&format!("replicaof 127.0.0.1 {}", master.port)]);
     let sentinel = Fixture::sentinel(&[
         &format!("sentinel monitor verona 127.0.0.1 {} 1", master.port),
@@ -29,21 +34,64 @@ fn the_master_is_found_by_its_sentinel_and_found_again_after_a_fail_over() {
         assert!(Instant::now() < until, "replica and sentinel do not find their master");
         std::thread::sleep(Duration::from_millis(50));
     }
+    (master, replica, sentinel)
+}
+
+#[test]
+fn what_the_replica_that_takes_over_never_had_is_written_again() {
+    let (mut master, replica, sentinel) = verona();
+    let signal = |name: &str| {
+        assert!(Command::new("kill").args([name, &replica.pid().to_string()]).status().unwrap().success());
+    };
     contract::run(async {
-        let config = RedisConfig {
+        let config = Config {
+            addresses: vec![sentinel.address()],
+            topology: Topology::Sentinel,
+            sentinel_master: "verona".to_owned(),
+            timeout_ms: 2_000,
+            tail_bytes_max: 128 << 20,
+            ..Config::default()
+        };
+        let store = Patient::new(open(&config).await, 256 << 20, Duration::from_secs(60)).unwrap();
+        let store: Arc<dyn Storage> = Arc::new(store);
+        // Far more than the kernel keeps on the way to a replica that does not read.
+        signal("-STOP");
+        let size = 200_000;
+        for n in 0..300u64 {
+            let batch = Batch::unfenced(vec![Write::Append(log(&format!("{}@x", n % 5)), n, vec![7; size])]);
+            assert_eq!(store.write(batch).await, Ok(()), "the master acknowledges");
+        }
+        master.kill();
+        signal("-CONT");
+        assert_eq!(store.write(put("a@x", "after")).await, Ok(()));
+        let Ok(Value::Array(role)) = replica.command(&["ROLE"]) else { panic!("no role") };
+        assert_eq!(role[0], Value::BulkString(b"master".to_vec()));
+        for account in 0..5u64 {
+            let page = Subject(store.clone()).page(&format!("{account}@x"), all()).await;
+            let ids: Vec<u64> = page.into_iter().map(|(id, _)| id).collect();
+            assert_eq!(ids, (account..300).step_by(5).collect::<Vec<_>>());
+        }
+    });
+}
+
+#[test]
+fn the_master_is_found_by_its_sentinel_and_found_again_after_a_fail_over() {
+    let (mut master, replica, sentinel) = verona();
+    contract::run(async {
+        let config = Config {
             addresses: vec![sentinel.address()],
             topology: Topology::Sentinel,
             sentinel_master: "verona".to_owned(),
             replicas_min: 1,
             timeout_ms: 2_000,
-            ..RedisConfig::default()
+            ..Config::default()
         };
-        let unknown = RedisConfig { sentinel_master: "mantua".to_owned(), ..config.clone() };
+        let unknown = Config { sentinel_master: "mantua".to_owned(), ..config.clone() };
         assert!(matches!(refusal(&unknown).await, StartError::Away { .. }));
 
         let careful = open(&config).await;
         careful.write(put("a@x", "1")).await.unwrap();
-        let store = open(&RedisConfig { replicas_min: 0, ..config }).await;
+        let store = open(&Config { replicas_min: 0, ..config }).await;
         master.kill();
         let until = Instant::now() + Duration::from_secs(30);
         while store.write(put("a@x", "2")).await.is_err() {
