@@ -131,17 +131,22 @@ impl World {
         }
         let others = self.others();
         lock(&self.moves.acting.nodes).retain(|node, _| others.contains(node));
-        let go = |it: &mut Departed| {
-            let all = others.iter().all(|node| self.moves.acting.acts(*node, it.epoch));
-            all || it.since.elapsed() > ACTING_TIME_MAX
-        };
         // Under the lock, so that they are said in order.
-        for Departed { role, to, slots, .. } in departed.extract_if(.., go) {
-            let message = Remote::SlotsMoved { epoch: self.epoch(), rooms: role == Role::Rooms, slots };
-            if self.send(to, message).is_err() {
-                self.count_dropped("slots_moved");
-            }
+        departed.retain(|it| {
+            let all = others.iter().all(|node| self.moves.acting.acts(*node, it.epoch));
+            let waits = !all && it.since.elapsed() <= ACTING_TIME_MAX;
+            waits || !self.say_moved(it) && others.contains(&it.to)
+        });
+    }
+
+    /// Whether it could be said; if not it is said again later, as long as that node is there.
+    fn say_moved(&self, Departed { role, to, slots, .. }: &Departed) -> bool {
+        let (epoch, slots) = (self.epoch(), slots.clone());
+        let said = self.send(*to, Remote::SlotsMoved { epoch, rooms: *role == Role::Rooms, slots }).is_ok();
+        if !said {
+            self.count_dropped("slots_moved");
         }
+        said
     }
 
     /// A machine came whose slot is to go on from here: so does the machine.
