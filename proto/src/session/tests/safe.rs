@@ -58,3 +58,22 @@ fn a_socket_that_outlives_its_owner_gets_what_it_did_not_write() {
     let other = reattach(SocketId { node: 9, ..socket }, Some(2));
     assert!(matches!(&other[..], [ToSocket::Interrupt(_)]), "a connection that was replaced");
 }
+
+#[test]
+fn a_resumption_that_was_long_under_way_does_not_disturb_the_one_that_came_after() {
+    let mut world = World::default();
+    let (romeo, juliet) = lovers(&mut world);
+    let (id, _) = world.enables(juliet, true, None);
+    let id = id.unwrap();
+    for _ in 1..=3 {
+        world.says(romeo, &MESSAGE.replace("romeo@montague.lit", JULIET));
+    }
+    world.leaves(juliet);
+    let again = world.resumes("juliet@capulet.lit", &id, 2);
+    world.acks(again, 3);
+    let late = world.resumes("juliet@capulet.lit", &id, 1);
+    assert_eq!(world.resumed(late), Some(Err(Some(0))));
+    assert_eq!(world.ended(again), None);
+    world.acks(again, 3);
+    assert_eq!(world.ended(again), None, "both count as they did");
+}
