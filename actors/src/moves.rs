@@ -242,6 +242,9 @@ impl World {
         if new.epoch() <= old.epoch() {
             return;
         }
+        if let Some(before) = self.missed(&old, &new) {
+            return self.adopt_both(before, new);
+        }
         let difference = Difference::between(&old, &new, self.me());
         let astray = self.expect_slots(&difference, new.epoch());
         let (sessions, rooms) = self.succeed(&difference);

@@ -39,6 +39,9 @@ pub(super) struct Verdict {
 #[derive(Debug)]
 struct Contact {
     link: Link,
+    /// It has never been up, so nobody waits for what it owns: only a dead one is put down, or it would come and go for
+    /// as long as its wires are cut.
+    is_new: bool,
     /// What gossip says, if it knows the peer.
     rumour: Option<Rumour>,
     asked: Option<Duration>,
@@ -82,12 +85,14 @@ impl Suspicion {
         }
         self.voters = voters;
         for member in view.members.iter().filter(|m| live(m)) {
-            self.contacts.entry(member.incarnation).or_insert_with(|| Contact {
+            let contact = self.contacts.entry(member.incarnation).or_insert_with(|| Contact {
                 link: Link::Lost { since: now, heard: now, gone: false, silent: false },
+                is_new: false,
                 rumour: None,
                 asked: None,
                 agreed: HashMap::default(),
             });
+            contact.is_new = member.state == State::Joining && !member.voter;
         }
         // Words that were given by another view count no more.
         self.contacts.values_mut().for_each(|contact| {
@@ -274,7 +279,7 @@ impl Contact {
                     (true, _) => Duration::ZERO,
                     (false, _) => silence_max,
                 };
-                gone || lost >= patience
+                gone || (lost >= patience && !self.is_new)
             }
         }
     }

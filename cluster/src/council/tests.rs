@@ -66,6 +66,25 @@ fn who_lacks_most_links_makes_way_whatever_its_name() {
 }
 
 #[test]
+fn who_is_cut_off_and_reaches_the_store_comes_back_once() {
+    let mut world = three();
+    world.cut(1, 3, Cut::Silent);
+    world.cut(2, 3, Cut::Silent);
+    world.run(Duration::from_secs(8));
+    assert_eq!(world.ousted, BTreeSet::from([3]));
+    world.kill(3);
+    world.start("c", 13);
+    world.cut(1, 13, Cut::Silent);
+    world.cut(2, 13, Cut::Silent);
+    world.run(Duration::from_secs(60));
+    assert_eq!(world.state(13), Some(State::Joining));
+    assert_eq!(world.ousted, BTreeSet::from([3]));
+    world.cut.clear();
+    world.run(Duration::from_secs(5));
+    assert_eq!(world.acting(), [1, 2, 13]);
+}
+
+#[test]
 fn a_short_cut_between_two_moves_nothing() {
     let mut world = three();
     world.cut(1, 2, Cut::Reset);
