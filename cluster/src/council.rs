@@ -251,7 +251,8 @@ impl Council {
     }
 
     fn asked(&mut self, by: Incarnation, suspect: Incarnation, now: Duration, out: &mut Vec<Effect>) {
-        let agree = self.suspicion.agrees(suspect, now);
+        // Who asks about this node itself has not heard yet that it is back.
+        let agree = suspect != self.me.incarnation && self.suspicion.agrees(suspect, now);
         if agree {
             self.given_up.insert(suspect);
         }
