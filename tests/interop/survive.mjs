@@ -46,7 +46,8 @@ for (let number = 0; number < MESSAGES; number += 1) {
 }
 await until(() => resumed === 1 && juliet.bodies.length >= MESSAGES);
 const expected = Array.from({ length: MESSAGES }, (_, number) => String(number));
-if (juliet.bodies.join() !== expected.join()) throw new Error(juliet.bodies.join());
+// What an earlier client of the account had not acknowledged when it left comes first.
+if (juliet.bodies.slice(-expected.length).join() !== expected.join()) throw new Error(juliet.bodies.join());
 await juliet.send(xml("message", { type: "chat", to: romeo.jid.toString() }, xml("body", {}, "still here")));
 await until(() => romeo.bodies.includes("still here"));
 if (juliet.jid.toString() !== full) throw new Error("another session");
