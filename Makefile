@@ -60,6 +60,12 @@ test: check needs-redis ## Run every test
 	$(TARGET)/debug/muster-chaos prove --minutes 0.35 --muster $(TARGET)/debug/muster-sabotaged --out $(TARGET)/chaos/prove
 	tests/interop/run $(TARGET)/debug/muster
 
+# In thousands, or one of them aloud with what its nodes log.
+.PHONY: simulate
+simulate: needs ## Play SEEDS (2000) histories of a whole cluster from FIRST (0), or replay one: SEED=n
+	$(if $(SEED),SEED=$(SEED)) $(if $(SEEDS),SEEDS=$(SEEDS)) $(if $(FIRST),FIRST=$(FIRST)) \
+	  cargo test --locked -p muster-simulation --test seeds every_history -- --nocapture --include-ignored
+
 .PHONY: fuzz
 fuzz: needs ## Try random words for SECONDS (60) for each kind
 	FUZZ_SECONDS=$(or $(SECONDS),60) cargo test --locked -p muster-tests --test scenes fuzz

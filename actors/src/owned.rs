@@ -93,6 +93,8 @@ struct Held<M: Owned> {
     via: Via,
     /// The number under which the ledger keeps them.
     post: Option<u32>,
+    /// Whether they follow from changes.
+    commits: bool,
 }
 
 enum State<M: Owned> {
@@ -266,8 +268,9 @@ impl<M: Owned> Owner<M> {
         }
         let post = note.post.as_ref().map(|post| post.number);
         let copied = (machine.as_ref(), &self.ledger);
+        let commits = !out.changes.is_empty();
         let lsn = self.copying.append(&world, self.slot, copied, out.changes, note);
-        self.held.push_back(Held { lsn, effects: out.effects, via, post });
+        self.held.push_back(Held { lsn, effects: out.effects, via, post, commits });
         self.release(ctx);
         true
     }

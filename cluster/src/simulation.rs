@@ -42,6 +42,9 @@ pub trait Ether: Send + Sync + 'static {
     /// Waits for a connection that another node opens.
     fn accept(&self) -> Later<Box<dyn Pipe>>;
 
+    /// A machine of this node has committed what it was told, by the view of that epoch.
+    fn commits(&self, kind: &'static str, address: &str, epoch: u64);
+
     /// Tells what this node gossips of itself, and hears what has reached it of others.
     fn gossip(&self, mine: GossipFacts) -> Vec<(NodeId, GossipFacts)>;
 }
@@ -69,6 +72,11 @@ fn node<T>(ask: impl FnOnce(&dyn Ether) -> T) -> Option<T> {
 /// Whether this thread belongs to a simulated node now.
 pub fn is_on() -> bool {
     node(|_| ()).is_some()
+}
+
+/// Tells a simulation that a machine of this node has committed something.
+pub fn commits(kind: &'static str, address: &str, epoch: u64) {
+    node(|node| node.commits(kind, address, epoch));
 }
 
 /// The simulated node's monotonic clock.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
-use muster_cluster::hash64;
+use muster_cluster::{hash64, simulation};
 use muster_proto::machine::{Effect, Then};
 use muster_proto::store::{Reply, StoreError, Write};
 
@@ -40,7 +40,10 @@ impl<M: Owned> Owner<M> {
         }
         let alone = self.world.ignores_fence();
         while let Some(held) = self.held.pop_front_if(|held| alone || self.copying.is_committed(held.lsn)) {
-            let Held { effects, via, post, .. } = held;
+            let Held { effects, via, post, commits, .. } = held;
+            if commits {
+                simulation::commits(M::NAME, self.address.as_str(), self.world.epoch());
+            }
             if post.is_some() {
                 // Who wrote what by which epoch, for those who check that no two did: `muster-chaos` reads it.
                 let (slot, epoch) = (self.slot, self.world.epoch());

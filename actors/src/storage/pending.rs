@@ -84,6 +84,15 @@ impl<T> Pending<T> {
         (Answer(Some(place.clone())), Self { state: State::Waiting(place), watch: None })
     }
 
+    /// An answer that is given by calling the function.
+    pub fn later() -> (impl FnOnce(Result<T, StoreError>) + Send, Self)
+    where
+        T: Send,
+    {
+        let (answer, pending) = Self::channel();
+        (move |result| answer.send(result), pending)
+    }
+
     /// Tells `watch` when the answer is taken.
     pub(super) fn watched(mut self, since: Instant, watch: Watch<T>) -> Self {
         self.watch = Some((since, watch));
