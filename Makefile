@@ -64,7 +64,7 @@ test: check needs-redis ## Run every test
 .PHONY: simulate
 simulate: needs ## Play SEEDS (2000) histories of a whole cluster from FIRST (0), or replay one: SEED=n
 	$(if $(SEED),SEED=$(SEED)) $(if $(SEEDS),SEEDS=$(SEEDS)) $(if $(FIRST),FIRST=$(FIRST)) \
-	  cargo test --locked -p muster-simulation --test seeds every_history -- --nocapture --include-ignored
+	  cargo test --locked -p muster-simulation --test seeds every_history -- --nocapture
 
 .PHONY: fuzz
 fuzz: needs ## Try random words for SECONDS (60) for each kind

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_cluster::{Lsn, Role, SlotLog};
+use muster_cluster::{Incarnation, Lsn, Role, SlotLog, State};
 use tokio::time::Instant;
 
 use crate::ledger::{Ledger, Note};
@@ -171,6 +171,15 @@ impl Copying {
                 self.copy(world, slot, backup, copied, self.log.committed());
             }
             None => self.alone(world, self.log.committed()),
+        }
+    }
+
+    /// The node that holds the copy may be dead: then nobody waits for its word.
+    pub fn mourn<M: Owned>(&mut self, world: &Arc<World>, slot: u16, copied: (&M, &Ledger)) {
+        let is_there =
+            |at: &u64| world.table().member_of(Incarnation(*at)).is_some_and(|m| m.state != State::Down);
+        if let Some(dead) = self.at.filter(|at| !is_there(at)) {
+            self.lacking(world, slot, copied, dead);
         }
     }
 

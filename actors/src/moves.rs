@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use jid::BareJid;
 use muster_cluster::map::{HashMap, HashSet};
-use muster_cluster::{Role, Slot, Table};
+use muster_cluster::{Incarnation, Role, Slot, Table, View};
 use muster_proto::room::{self, Room};
 use muster_proto::session::{self, LostAccounts, Session};
 use tokio::time::Instant;
@@ -236,15 +236,24 @@ impl Moves {
 }
 
 impl World {
-    /// Acts by a new table: lets slots go, waits for slots that come, and tells everyone what was lost.
+    /// Acts by a new table, and first by those before it that were missed: who gives a slot to whom is decided by two
+    /// tables that follow each other.
     pub fn adopt_table(self: &Arc<Self>, new: Arc<Table>) {
-        let old = self.table();
-        if new.epoch() <= old.epoch() {
+        let acted = self.epoch();
+        if new.epoch() <= acted {
             return;
         }
-        if let Some(before) = self.missed(&old, &new) {
-            return self.adopt_both(before, new);
-        }
+        let is_mine = |view: &View| view.member_of(Incarnation(self.me())).is_some();
+        let is_missed = |view: &View| view.epoch > acted && is_mine(view);
+        let before = std::iter::successors(new.view().before(), View::before);
+        let missed: Vec<View> = before.take_while(is_missed).collect();
+        missed.into_iter().rev().for_each(|view| self.adopt_next(Arc::new(Table::new(view))));
+        self.adopt_next(new);
+    }
+
+    /// Acts by the next table: lets slots go, waits for slots that come, and tells everyone what was lost.
+    fn adopt_next(self: &Arc<Self>, new: Arc<Table>) {
+        let old = self.table();
         let difference = Difference::between(&old, &new, self.me());
         let astray = self.expect_slots(&difference, new.epoch());
         let (sessions, rooms) = self.succeed(&difference);
@@ -290,7 +299,8 @@ impl World {
         let anew = |role: Role| {
             move |slot: u16| {
                 let (owner, backup) = pair(new, role, slot);
-                owner == Some(me) && backup != pair(old, role, slot).1
+                // A machine that is about to leave may wait for one that is dead.
+                owner != Some(me) || backup != pair(old, role, slot).1
             }
         };
         self.copy_anew::<Session>(anew(Role::Sessions));

@@ -295,12 +295,16 @@ impl<M: Owned> Owner<M> {
             && !(machine.is_idle() && self.ledger.is_blank())
         {
             // Whoever waits for its copy is not made to wait longer.
+            let copied = (machine.as_ref(), &self.ledger);
+            if self.leaving.is_some() {
+                return self.copying.mourn(&self.world, self.slot, copied);
+            }
             let may_wait = self.held.is_empty() && self.copying.is_behind(&self.world, M::ROLE, self.slot);
             if may_wait && !self.world.replication.has_room() {
                 self.copying.lack(&self.world, M::ROLE, self.slot);
                 return self.world.copy_later(M::ROLE, self.slot, self.address.clone());
             }
-            self.copying.refresh(&self.world, self.slot, (machine.as_ref(), &self.ledger));
+            self.copying.refresh(&self.world, self.slot, copied);
         }
     }
 

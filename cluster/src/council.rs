@@ -385,7 +385,7 @@ impl Council {
         }
         if self.given_up.iter().any(|peer| self.suspicion.is_linked(*peer)) {
             // It is there after all. A new epoch takes back the word, which somebody may still count.
-            return Some(View { epoch: self.view.epoch + 1, members: self.view.members.clone() });
+            return Some(self.view.next(self.view.members.clone()));
         }
         let key = self.lease.has_key(now);
         let verdict = self.suspicion.verdict(&self.view, me, key, now, out);
@@ -427,7 +427,7 @@ impl Council {
         let downed = others.fold(None, |view: Option<View>, other| {
             view.as_ref().unwrap_or(&self.view).with_state(other.incarnation, State::Down)
         })?;
-        Some(View { epoch: self.view.epoch + 1, ..downed })
+        Some(self.view.next(downed.members))
     }
 
     fn majority(&self) -> bool {

@@ -174,7 +174,7 @@ mod tests {
             voter: true,
             link: None,
         };
-        View { epoch, members: (1..=voters).map(member).collect() }
+        View { epoch, members: (1..=voters).map(member).collect(), trail: vec![] }
     }
 
     fn lease(voters: u64) -> Lease {

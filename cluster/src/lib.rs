@@ -23,6 +23,7 @@ mod slot;
 mod status;
 mod thread;
 mod tls;
+mod trail;
 mod view;
 mod wire;
 
@@ -35,4 +36,5 @@ pub use ring::{Share, Table};
 pub use shared::Addresses;
 pub use slot::{Lsn, Slot, SlotLog, hash64};
 pub use status::{Fate, GossipFacts, LinkStatus, Load, MemberStatus, Phase, Status};
+pub use trail::Step;
 pub use view::{Member, Role, Roles, State, View};

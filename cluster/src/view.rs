@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use bitflags::bitflags;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{Incarnation, NodeId};
+use crate::{Incarnation, NodeId, Step};
 
 bitflags! {
     /// What a node does.
@@ -103,6 +103,9 @@ pub struct View {
     pub epoch: u64,
     /// All members, those that are down included, sorted by node id.
     pub members: Vec<Member>,
+    /// What the last views changed, the newest first: whoever missed one can make up for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trail: Vec<Step>,
 }
 
 impl View {
@@ -118,12 +121,12 @@ impl View {
 
     /// The view that follows this one, with `member` put in or replaced.
     pub fn with(&self, member: Member) -> View {
-        let mut next = View { epoch: self.epoch + 1, members: self.members.clone() };
-        match next.members.binary_search_by(|m| m.node.cmp(&member.node)) {
-            Ok(i) => next.members[i] = member,
-            Err(i) => next.members.insert(i, member),
+        let mut members = self.members.clone();
+        match members.binary_search_by(|m| m.node.cmp(&member.node)) {
+            Ok(i) => members[i] = member,
+            Err(i) => members.insert(i, member),
         }
-        next
+        self.next(members)
     }
 
     /// The view that follows this one, in which that incarnation is in another state.
@@ -140,10 +143,7 @@ impl View {
 
     /// The view that follows this one, without that node.
     pub fn without(&self, node: &NodeId) -> View {
-        View {
-            epoch: self.epoch + 1,
-            members: self.members.iter().filter(|m| m.node != *node).cloned().collect(),
-        }
+        self.next(self.members.iter().filter(|m| m.node != *node).cloned().collect())
     }
 
     /// Those who count when a majority is asked for.

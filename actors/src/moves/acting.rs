@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jid::BareJid;
 use muster_cluster::map::HashMap;
-use muster_cluster::{Incarnation, Member, Role, Slot, State, Table};
+use muster_cluster::{Member, Role, Slot, State};
 use muster_proto::room::Room;
 use muster_proto::session::Session;
 use tokio::time::Instant;
@@ -147,24 +147,6 @@ impl World {
             self.count_dropped("slots_moved");
         }
         said
-    }
-
-    /// The table before the one in which this node came up, if it never acted by that: it says who has its slots now.
-    pub(super) fn missed(&self, old: &Table, new: &Table) -> Option<Arc<Table>> {
-        let me = Incarnation(self.me());
-        let is_up = new.member_of(me).is_some_and(|member| member.state == State::Up);
-        if !is_up || old.member_of(me).is_some() {
-            return None;
-        }
-        let mut view = new.view().clone();
-        view.epoch -= 1;
-        view.members.iter_mut().filter(|m| m.incarnation == me).for_each(|m| m.state = State::Joining);
-        (view.epoch > old.epoch()).then(|| Arc::new(Table::new(view)))
-    }
-
-    pub(super) fn adopt_both(self: &Arc<Self>, before: Arc<Table>, new: Arc<Table>) {
-        self.adopt_table(before);
-        self.adopt_table(new);
     }
 
     /// A machine came whose slot is to go on from here: so does the machine.

@@ -75,7 +75,7 @@ mod tests {
             voter: true,
             link: None,
         };
-        Table::new(View { epoch, members: members.iter().map(member).collect() })
+        Table::new(View { epoch, members: members.iter().map(member).collect(), trail: vec![] })
     }
 
     #[test]

@@ -85,7 +85,7 @@ async fn world(clumsy: Arc<AtomicBool>) -> Arc<World> {
         voter: true,
         link: None,
     };
-    world.set_table(Arc::new(Table::new(View { epoch: 1, members: vec![me] })));
+    world.set_table(Arc::new(Table::new(View { epoch: 1, members: vec![me], trail: vec![] })));
     world
 }
 

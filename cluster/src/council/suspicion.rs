@@ -258,7 +258,7 @@ impl Suspicion {
                 out.push(Effect::Ask { suspect });
             }
         }
-        verdict.next = verdict.next.map(|next| View { epoch: view.epoch + 1, ..next });
+        verdict.next = verdict.next.map(|next| view.next(next.members));
         verdict
     }
 }

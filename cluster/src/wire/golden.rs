@@ -31,7 +31,7 @@ fn view() -> View {
         voter: true,
         link: Some("127.0.0.1:5269".parse().unwrap()),
     };
-    View { epoch: 2, members: vec![member] }
+    View { epoch: 2, members: vec![member], trail: vec![] }
 }
 
 fn all() -> Vec<(&'static str, Vec<u8>)> {
@@ -57,6 +57,10 @@ fn all() -> Vec<(&'static str, Vec<u8>)> {
         ("known", control(Control::Known { epoch: 70_000 })),
         ("message", message),
         ("view", view().to_bytes()),
+        (
+            "view-with-trail",
+            view().with_state(Incarnation(7), State::Down).expect("it is a member").to_bytes(),
+        ),
     ]
 }
 

@@ -188,7 +188,15 @@ impl Nodes {
 
     /// Whether clients are sent there.
     pub fn is_ready(&self, place: Place) -> bool {
-        self.is_running(place) && self.ask(place, |system| system.is_ready().is_ok()).unwrap_or_default()
+        self.why_not_ready(place).is_none()
+    }
+
+    /// Why clients are not sent there.
+    pub fn why_not_ready(&self, place: Place) -> Option<&'static str> {
+        if !self.is_running(place) {
+            return Some("it does not run");
+        }
+        self.ask(place, |system| system.is_ready().err()).flatten()
     }
 
     /// What an operator sees.

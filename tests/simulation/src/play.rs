@@ -222,8 +222,10 @@ fn converged(scene: &Scene, oracle: &Oracle) {
     if epochs.windows(2).any(|two| two[0] != two[1]) {
         oracle.fault(Invariant::ViewConverges, &format!("epochs {epochs:?}"));
     }
-    for place in (0..nodes.count()).filter(|place| !nodes.is_ready(*place)) {
-        oracle.fault(Invariant::ViewConverges, &format!("n{place} is not ready"));
+    for place in 0..nodes.count() {
+        if let Some(why) = nodes.why_not_ready(place) {
+            oracle.fault(Invariant::ViewConverges, &format!("n{place} is not ready: {why}"));
+        }
     }
 }
 

@@ -5,9 +5,18 @@ use std::time::Duration;
 use muster_simulation::{Act, Fault, Script, play_script};
 
 fn scene(nodes: usize, at: u64, lasts: u64, fault: Fault) {
+    scenes(nodes, &[(at, lasts, fault)]);
+}
+
+fn scenes(nodes: usize, faults: &[(u64, u64, Fault)]) {
+    let millis = Duration::from_millis;
+    let act = |(at, lasts, fault): &(u64, u64, Fault)| Act {
+        at: millis(*at),
+        lasts: millis(*lasts),
+        fault: fault.clone(),
+    };
     for seed in 0..12 {
-        let (at, lasts) = (Duration::from_millis(at), Duration::from_millis(lasts));
-        let acts = vec![Act { at, lasts, fault: fault.clone() }];
+        let acts = faults.iter().map(act).collect();
         let outcome = play_script(seed, Script { nodes: Some(nodes), acts: Some(acts) }, false);
         assert!(outcome.violations.is_empty(), "{}\n{:#?}", outcome.history, outcome.violations);
     }
@@ -42,4 +51,23 @@ fn a_node_that_stands_still_commits_nothing_when_it_wakes() {
 fn a_link_that_is_cut_and_healed_leaves_everybody_with_a_lease() {
     scene(3, 4_000, 5_500, Fault::CutLink(0, 1));
     scene(3, 1_000, 5_000, Fault::CutOneWay(0, 2));
+}
+
+/// Two views followed each other before a third node had read the first: it gave away what it did not know to be its own, and the
+/// others waited for slots that nobody sent.
+#[test]
+fn a_view_that_was_missed_is_acted_by_all_the_same() {
+    let faults = [
+        (1_000, 4_000, Fault::StoreAway),
+        (3_500, 6_300, Fault::Kill(2, true)),
+        (5_000, 2_550, Fault::Kill(1, false)),
+    ];
+    scenes(3, &faults);
+}
+
+/// A machine whose slot moved waited for the word of its former backup, which was dead; so the slot never came.
+#[test]
+fn a_machine_that_leaves_does_not_wait_for_the_dead() {
+    let faults = [(2_500, 6_500, Fault::CutOneWay(2, 1)), (3_800, 1_425, Fault::Kill(3, false))];
+    scenes(4, &faults);
 }

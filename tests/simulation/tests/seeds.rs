@@ -31,7 +31,6 @@ fn attempt(seed: u64, tolerated: &Mutex<BTreeMap<Invariant, u64>>) -> Option<Fai
 }
 
 #[test]
-#[ignore = "two of the first 2,000 histories (119, 1897) end with a node that is not ready: `make simulate` plays them"]
 fn every_history_keeps_the_promise() {
     if let Some(seed) = number("SEED") {
         aloud();
