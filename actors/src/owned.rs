@@ -99,6 +99,9 @@ struct Held<M: Owned> {
 
 enum State<M: Owned> {
     Loading(VecDeque<Letter<Call<M>>>),
+    /// It was another owner's until now. What that did not see safe is done again, and only then what has come since: who hears
+    /// the later first takes the earlier for known.
+    Inherited(Box<M>, VecDeque<Letter<Call<M>>>),
     Ready(Box<M>),
     Gone,
 }
@@ -113,7 +116,7 @@ impl<M: Owned> Owner<M> {
         known: Option<(Box<M>, Ledger)>,
     ) -> Self {
         let (state, ledger) = match known {
-            Some((machine, ledger)) => (State::Ready(machine), ledger),
+            Some((machine, ledger)) => (State::Inherited(machine, VecDeque::new()), ledger),
             None => (State::Loading(VecDeque::new()), Ledger::default()),
         };
         let remembers = (!ledger.is_blank()).then(|| Instant::now() + Duration::from_secs(SILENT_SECONDS));
@@ -193,11 +196,11 @@ impl<M: Owned> Owner<M> {
         match call {
             Call::Input(input, via) => match self.state {
                 State::Gone => self.world.clone().call::<M>(&self.address, Call::Input(input, via)),
-                State::Loading(_) | State::Ready(_) => self.hear(input, via, ctx),
+                State::Loading(_) | State::Inherited(..) | State::Ready(_) => self.hear(input, via, ctx),
             },
             Call::Safe(sid) => self.safe(sid, ctx),
             Call::Done(number) => self.posted_is_done(number, ctx),
-            Call::Resume => self.resume(ctx),
+            Call::Resume => self.inherit(ctx),
             Call::Leave(to) => {
                 self.leaving = Some((to, Instant::now()));
                 self.await_all();
@@ -418,9 +421,6 @@ impl<M: Owned> Actor for Owner<M> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        // A machine that another node gave us may wait for a time.
-        self.copy();
-        self.settle(ctx);
         if matches!(self.state, State::Loading(_)) {
             let queries = M::load(&self.address).into_iter().map(|query| self.world.storage.query(query));
             let replies = futures_util::future::try_join_all(queries.collect::<Vec<_>>());
@@ -442,9 +442,12 @@ impl<M: Owned> Handler<Letter<Call<M>>> for Owner<M> {
     type Result = ();
 
     fn handle(&mut self, letter: Letter<Call<M>>, ctx: &mut Context<Self>) {
-        if let State::Loading(letters) = &mut self.state {
-            letters.push_back(letter);
-            return;
+        match &mut self.state {
+            State::Loading(letters) => return letters.push_back(letter),
+            State::Inherited(_, letters) if !matches!(letter.body, Call::Resume | Call::Forget) => {
+                return letters.push_back(letter);
+            }
+            State::Inherited(..) | State::Ready(_) | State::Gone => {}
         }
         self.take(letter.body, ctx);
         self.settle(ctx);

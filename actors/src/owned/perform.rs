@@ -7,7 +7,7 @@ use muster_cluster::{hash64, simulation};
 use muster_proto::machine::{Effect, Then};
 use muster_proto::store::{Reply, StoreError, Write};
 
-use super::{Call, Held, LEASE_AGAIN, Owned, Owner};
+use super::{Call, Held, LEASE_AGAIN, Owned, Owner, State};
 use crate::keys;
 use crate::ledger::{Item, Post};
 use crate::receipt::{Label, Receipt, Via};
@@ -139,8 +139,28 @@ impl<M: Owned> Owner<M> {
         }));
     }
 
+    /// Begins with what another owner left. Without a lease it waits for it.
+    pub(super) fn inherit(&mut self, ctx: &mut Context<Self>) {
+        if !matches!(self.state, State::Inherited(..)) {
+            return;
+        }
+        if self.world.is_fenced() {
+            ctx.run_later(LEASE_AGAIN, |owner, ctx| {
+                owner.inherit(ctx);
+                owner.settle(ctx);
+            });
+            return;
+        }
+        if let State::Inherited(machine, letters) = std::mem::replace(&mut self.state, State::Gone) {
+            self.state = State::Ready(machine);
+            self.copy();
+            self.resume(ctx);
+            letters.into_iter().for_each(|letter| self.take(letter.body, ctx));
+        }
+    }
+
     /// Does again what a former owner did not see safe.
-    pub(super) fn resume(&mut self, ctx: &mut Context<Self>) {
+    fn resume(&mut self, ctx: &mut Context<Self>) {
         let posts: Vec<Post> = self.ledger.posts().cloned().collect();
         for Post { number, items } in posts {
             let via = self.posted(number);

@@ -7,8 +7,6 @@ pub enum Demand {
     Always,
     /// Under any single fault: the whole promise.
     SingleFault,
-    /// Looked at and counted, and not demanded yet.
-    NotYet,
 }
 
 /// One of them.
@@ -30,9 +28,9 @@ pub enum Invariant {
     SessionSurvives,
     /// An occupant of a room stays one.
     RoomSurvives,
-    /// In each epoch, one node writes to a slot.
+    /// Once another node has written to a slot, the one before never does again, and epochs do not fall.
     OneWriter,
-    /// Two nodes never both commit for an address.
+    /// The same of what is committed for an address.
     OneOwner,
     /// At rest, who is seen in a room is who is in it.
     Membership,
@@ -60,16 +58,12 @@ impl Invariant {
         Self::ServiceReturns,
     ];
 
-    /// When it is demanded. This is the list of what is not promised yet.
+    /// When it is demanded. Where it is not, it is counted all the same.
     pub fn demand(self) -> Demand {
         match self {
-            // Until what a successor says again is known by all who have heard it.
-            Self::NotDoubled => Demand::NotYet,
-            // Until one who comes late to a slot never acts by the view in which it had it.
-            Self::OneWriter | Self::OneOwner => Demand::NotYet,
-            // Until a successor has what its predecessor was about to pass on.
-            Self::Kept => Demand::NotYet,
-            Self::NotRefused => Demand::SingleFault,
+            Self::OneWriter => Demand::Always,
+            Self::NotDoubled | Self::OneOwner => Demand::SingleFault,
+            Self::Kept | Self::NotRefused => Demand::SingleFault,
             Self::SessionSurvives | Self::RoomSurvives => Demand::SingleFault,
             Self::PairOrder | Self::RoomOrder => Demand::SingleFault,
             Self::ExactCount => Demand::Always,

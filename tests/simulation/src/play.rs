@@ -151,6 +151,7 @@ async fn direct(scene: Scene, acts: Option<Vec<Act>>, mut chance: Chance) -> Out
     let mut roles = cast(&mut chance);
     let (drawn, single) = fault::plan(nodes.count(), &mut chance);
     let (single, acts) = (acts.as_ref().map_or(single, |acts| acts.len() < 2), acts.unwrap_or(drawn));
+    note!(history, "{} nodes, {} clients, {acts:?}", nodes.count(), roles.len());
     roles.iter_mut().for_each(|role| role.asks_again = !single);
     accounts(&store, &roles).await;
     for place in 0..nodes.count() {
@@ -233,7 +234,6 @@ fn verdict(oracle: &Oracle, single: bool, history: &History) -> Outcome {
     let demanded = |invariant: &Invariant| match invariant.demand() {
         Demand::Always => true,
         Demand::SingleFault => single,
-        Demand::NotYet => false,
     };
     let (violations, tolerated): (Vec<_>, Vec<_>) =
         oracle.faults().into_iter().partition(|(invariant, _)| demanded(invariant));

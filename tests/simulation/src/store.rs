@@ -1,6 +1,5 @@
 //! The store that all nodes share, and each node's line to it: late, in order, and sometimes away.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
 use crate::chance::Chance;
+use crate::commits::Commits;
 use crate::network::Place;
 
 /// How long a store that is away may keep a caller waiting.
@@ -31,9 +31,8 @@ struct Shared {
     away: AtomicBool,
     /// Views as they were agreed, for going back.
     views: Mutex<Vec<(u64, Vec<u8>)>>,
-    /// Which node wrote to a slot in an epoch.
-    writers: Mutex<BTreeMap<(u16, u64), Place>>,
-    faults: Mutex<Vec<String>>,
+    /// Who wrote to which slot.
+    writers: Commits,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -47,8 +46,7 @@ impl Default for Store {
             register: MemoryRegister::default(),
             away: AtomicBool::new(false),
             views: Mutex::default(),
-            writers: Mutex::default(),
-            faults: Mutex::default(),
+            writers: Commits::default(),
         }))
     }
 }
@@ -79,24 +77,18 @@ impl Store {
 
     /// What no store may ever see.
     pub fn faults(&self) -> Vec<String> {
-        lock(&self.0.faults).clone()
+        self.0.writers.faults()
     }
 
     fn is_away(&self) -> bool {
         self.0.away.load(Ordering::Relaxed)
     }
 
-    fn write(&self, by: Place, batch: Batch) -> Pending<()> {
+    async fn write(&self, by: Place, batch: Batch) -> Result<(), StoreError> {
         let fence = batch.fence;
-        let written = self.0.memory.write(batch);
-        if let Some(fence) = fence {
-            let mut writers = lock(&self.0.writers);
-            let writer = *writers.entry((fence.slot, fence.epoch)).or_insert(by);
-            if writer != by {
-                let (slot, epoch) = (fence.slot, fence.epoch);
-                let fault = format!("two nodes write to slot {slot} in epoch {epoch}: n{writer} and n{by}");
-                lock(&self.0.faults).push(fault);
-            }
+        let written = self.0.memory.write(batch).await;
+        if let (Some(fence), Ok(())) = (fence, &written) {
+            self.0.writers.note("slot", &fence.slot.to_string(), by, fence.epoch);
         }
         written
     }

@@ -1,5 +1,6 @@
 //! What the simulation has found, as scenes: the same faults at the same times, under a few seeds each.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use muster_simulation::{Act, Fault, Script, play_script};
@@ -9,13 +10,17 @@ fn scene(nodes: usize, at: u64, lasts: u64, fault: Fault) {
 }
 
 fn scenes(nodes: usize, faults: &[(u64, u64, Fault)]) {
+    scenes_of(0..12, nodes, faults);
+}
+
+fn scenes_of(seeds: Range<u64>, nodes: usize, faults: &[(u64, u64, Fault)]) {
     let millis = Duration::from_millis;
     let act = |(at, lasts, fault): &(u64, u64, Fault)| Act {
         at: millis(*at),
         lasts: millis(*lasts),
         fault: fault.clone(),
     };
-    for seed in 0..12 {
+    for seed in seeds {
         let acts = faults.iter().map(act).collect();
         let outcome = play_script(seed, Script { nodes: Some(nodes), acts: Some(acts) }, false);
         assert!(outcome.violations.is_empty(), "{}\n{:#?}", outcome.history, outcome.violations);
@@ -70,4 +75,11 @@ fn a_view_that_was_missed_is_acted_by_all_the_same() {
 fn a_machine_that_leaves_does_not_wait_for_the_dead() {
     let faults = [(2_500, 6_500, Fault::CutOneWay(2, 1)), (3_800, 1_425, Fault::Kill(3, false))];
     scenes(4, &faults);
+}
+
+/// The successor of a room handled what had come since before it said again what its predecessor had not passed on, which
+/// everybody then took for known.
+#[test]
+fn what_a_dead_owner_had_not_passed_on_is_passed_on_first() {
+    scenes_of(511..512, 2, &[(3_219, 3_290, Fault::Kill(0, true))]);
 }
