@@ -56,6 +56,7 @@ test: check needs-redis ## Run every test
 	cargo test --workspace --locked
 	cargo build --locked -p muster -p muster-chaos
 	$(TARGET)/debug/muster-chaos run --muster $(TARGET)/debug/muster --out $(TARGET)/chaos --seed 1 --minutes 1.2
+	cargo test --locked -p muster-simulation --features sabotage --test broken
 	cargo build --locked -p muster --features sabotage --bin muster-sabotaged
 	$(TARGET)/debug/muster-chaos prove --minutes 0.35 --muster $(TARGET)/debug/muster-sabotaged --out $(TARGET)/chaos/prove
 	tests/interop/run $(TARGET)/debug/muster

@@ -25,7 +25,10 @@ mod remote;
 mod replication;
 mod room;
 mod router;
+#[cfg(not(feature = "sabotage"))]
 mod sabotage;
+#[cfg(feature = "sabotage")]
+pub mod sabotage;
 mod session;
 mod shown;
 mod socket;

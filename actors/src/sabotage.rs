@@ -8,12 +8,23 @@ pub const FENCE_OFF: &str = "fence-off";
 /// What has come before is taken again.
 pub const DEDUP_OFF: &str = "dedup-off";
 
-/// Whether the environment asks for it (`MUSTER_SABOTAGE`).
+#[cfg(feature = "sabotage")]
+thread_local! {
+    static HERE: std::cell::Cell<&'static str> = const { std::cell::Cell::new("") };
+}
+
+/// Whether the environment asks for it (`MUSTER_SABOTAGE`), or this thread has.
 #[cfg(feature = "sabotage")]
 pub fn is_on(what: &str) -> bool {
     static ASKED: std::sync::LazyLock<String> =
         std::sync::LazyLock::new(|| std::env::var("MUSTER_SABOTAGE").unwrap_or_default());
-    *ASKED == what
+    *ASKED == what || HERE.get() == what
+}
+
+/// Breaks whatever this thread runs from now on; a simulation runs on one.
+#[cfg(feature = "sabotage")]
+pub fn ask(what: &'static str) {
+    HERE.set(what);
 }
 
 /// Never.
