@@ -35,7 +35,7 @@ enum State<I> {
     /// Under way until this is safe.
     Open(Arc<Open>),
     /// It waits until all before it is safe.
-    Waits(I),
+    Waits(Box<I>),
 }
 
 /// All that a client said up to here is safe.
@@ -81,7 +81,7 @@ impl<I> Intake<I> {
 
     /// A client said something that waits until all before it is safe; its index, by which [`Intake::hurry`] knows it.
     pub fn wait(&mut self, sid: u64, said: (SocketId, u64), input: I) -> u64 {
-        self.push(sid, Entry { said, number: None, state: State::Waits(input) })
+        self.push(sid, Entry { said, number: None, state: State::Waits(Box::new(input)) })
     }
 
     fn push(&mut self, sid: u64, entry: Entry<I>) -> u64 {
@@ -138,18 +138,23 @@ impl<I> Intake<I> {
             .collect()
     }
 
-    /// What can be said to be safe and was not, of all clients.
-    pub fn tell_all(&mut self) -> Vec<Done> {
-        let done = self.lanes.iter_mut().filter_map(|lane| {
+    /// What can be said to be safe and was not, of all clients. Nothing is allocated for one client.
+    pub fn tell_all(&mut self) -> impl Iterator<Item = Done> + use<I> {
+        let mut done = self.lanes.iter_mut().filter_map(|lane| {
             lane.collect();
             lane.done.take()
         });
-        let done = done.collect();
-        self.lanes.retain(|lane| !lane.entries.is_empty());
-        done
+        let first = done.next();
+        let rest: Vec<Done> = done.collect();
+        first.into_iter().chain(rest)
     }
 
-    /// Whether all that was said is safe and told to be.
+    /// Forgets clients of which there is nothing to say.
+    pub fn tidy(&mut self) {
+        self.lanes.retain(|lane| !lane.entries.is_empty() || lane.done.is_some());
+    }
+
+    /// Whether nobody has said anything since it was tidied.
     pub fn is_empty(&self) -> bool {
         self.lanes.is_empty()
     }
@@ -232,7 +237,8 @@ mod tests {
         );
         assert!(next(&mut intake, 5).is_none());
         said(&mut intake, 5, 21).settle();
-        assert_eq!(intake.tell_all(), [done(5, 21)]);
+        assert_eq!(intake.tell_all().collect::<Vec<_>>(), [done(5, 21)]);
+        intake.tidy();
         assert!(intake.is_clear() && intake.is_empty());
     }
 
@@ -252,7 +258,7 @@ mod tests {
         intake.begin(5, index, open);
         receipt.settle();
         assert!(next(&mut intake, 5).is_none());
-        assert_eq!(intake.tell_all(), [done(5, 3)]);
+        assert_eq!(intake.tell_all().collect::<Vec<_>>(), [done(5, 3)]);
     }
 
     #[test]

@@ -228,7 +228,9 @@ impl<M: Owned> Owner<M> {
         }
     }
 
-    fn feed(&mut self, input: M::Input, via: Via, ctx: &mut Context<Self>) {
+    /// Runs the step that an input makes. `counting`: it is not what a client said, so what is safe of that is counted
+    /// in the same step, before something else happens to the client.
+    fn feed(&mut self, input: M::Input, via: Via, counting: bool, ctx: &mut Context<Self>) {
         if self.world.warden.is_over_budget(self.address.as_str()) {
             return self.world.refuse::<M>(input, Condition::InternalServerError, via);
         }
@@ -236,7 +238,13 @@ impl<M: Owned> Owner<M> {
             return self.world.refuse::<M>(input, Condition::ResourceConstraint, via);
         }
         let request = M::stanza(&input).filter(|stanza| stanza.is_request()).cloned();
-        let stepped = self.step(ctx, via, |machine, env, out| machine.handle(input, env, out));
+        let done = counting.then(|| self.intake.tell_all());
+        let stepped = self.step(ctx, via, |machine, env, out| {
+            for done in done.into_iter().flatten() {
+                said::tell(machine, done, done.is_due, env, out);
+            }
+            machine.handle(input, env, out);
+        });
         if let (false, Some(request)) = (stepped, request) {
             let error = request.error(Condition::InternalServerError);
             error.into_iter().for_each(|error| self.world.route(error, Via::default()));

@@ -149,7 +149,7 @@ impl World {
         let Call::Input(input, via) = call else { return };
         if let Some((socket, handled)) = via.said {
             let error = M::refusal(&input, condition);
-            error.into_iter().for_each(|error| self.tell(socket, ToSocket::Stanza(error)));
+            error.into_iter().for_each(|error| self.tell(socket, ToSocket::Stanza(error.into())));
             self.tell(socket, ToSocket::Handled(handled));
         }
         self.refuse::<M>(input, condition, via);

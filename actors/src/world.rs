@@ -200,6 +200,9 @@ impl World {
 
     /// The node that keeps the second copy of a slot of ours, if there is one.
     pub fn backup(&self, role: Role, slot: u16) -> Option<u64> {
+        if self.is_alone() {
+            return None;
+        }
         let backup = self.table.load().backup(role, Slot(slot)).map(|member| member.incarnation.0);
         backup.filter(|backup| *backup != self.me())
     }

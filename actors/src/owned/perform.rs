@@ -53,6 +53,11 @@ impl<M: Owned> Owner<M> {
             let own = post.map(|number| self.posted(number));
             let mut names = Names::default();
             for effect in effects {
+                // What a socket is told, nobody answers for.
+                if let Effect::Socket(socket, message) = effect {
+                    self.world.tell(socket, message);
+                    continue;
+                }
                 let on = own.as_ref().unwrap_or(&via);
                 let on = on.then(self.name, names.next(on, Item::receiver_of(&effect)));
                 self.perform(effect, on, &via, ctx);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix::{AsyncContext, Context};
-use muster_proto::machine::{SocketId, ToSocket};
+use muster_proto::machine::{Env, Out, SocketId, ToSocket};
 use tokio::time::Instant;
 
 use super::{Call, Owned, Owner, Spoken};
@@ -46,8 +46,7 @@ impl<M: Owned> Owner<M> {
                     metrics::counter!("muster_deliveries_known_total").increment(1);
                     return via.receipt.settle();
                 }
-                self.tell_all_safe(ctx);
-                self.feed(input, via, ctx);
+                self.feed(input, via, true, ctx);
             }
         }
     }
@@ -63,7 +62,7 @@ impl<M: Owned> Owner<M> {
     ) {
         let is_alone = self.world.is_alone();
         if is_alone && number.is_none() {
-            self.feed(input, Via::default(), ctx);
+            self.feed(input, Via::default(), false, ctx);
             if is_due(said.1) {
                 self.world.tell(said.0, ToSocket::Handled(said.1));
             }
@@ -87,7 +86,7 @@ impl<M: Owned> Owner<M> {
             None => self.ledger.see(label, now()),
         });
         match if is_known && !is_request { M::known(input) } else { Some(input) } {
-            Some(input) => self.feed(input, via, ctx),
+            Some(input) => self.feed(input, via, false, ctx),
             None => via.receipt.settle(),
         }
         self.pump(sid, ctx);
@@ -112,7 +111,7 @@ impl<M: Owned> Owner<M> {
         let now = Instant::now();
         while let Some((_, sid, index)) = self.asking.pop_front_if(|(until, ..)| *until <= now) {
             if let Some(input) = self.intake.hurry(sid, index, M::again) {
-                self.feed(input, Via::default(), ctx);
+                self.feed(input, Via::default(), false, ctx);
             }
         }
         while self.asking.pop_front_if(|(_, sid, index)| !self.intake.is_waiting(*sid, *index)).is_some() {}
@@ -166,6 +165,7 @@ impl<M: Owned> Owner<M> {
         ctx.run_later(TELL_WAIT, |owner, ctx| {
             owner.telling = false;
             owner.tell_all(true, ctx);
+            owner.intake.tidy();
             owner.tell_later(ctx);
             owner.settle(ctx);
         });
@@ -173,8 +173,7 @@ impl<M: Owned> Owner<M> {
 
     fn hear_resuming(&mut self, ctx: &mut Context<Self>) {
         for (input, via) in std::mem::take(&mut self.resuming) {
-            self.tell_all_safe(ctx);
-            self.feed(input, via, ctx);
+            self.feed(input, via, true, ctx);
         }
     }
 
@@ -192,16 +191,18 @@ impl<M: Owned> Owner<M> {
     }
 
     fn tell_safe(&mut self, done: Done, socket_too: bool, ctx: &mut Context<Self>) {
-        let counted = done.number.and_then(|number| M::handled(done.sid, number));
-        let (socket, said) = done.said;
-        if counted.is_none() && !socket_too {
-            return;
+        if done.number.is_some() || socket_too {
+            self.step(ctx, Via::default(), |machine, env, out| tell(machine, done, socket_too, env, out));
         }
-        self.step(ctx, Via::default(), |machine, env, out| {
-            counted.into_iter().for_each(|counted| machine.handle(counted, env, out));
-            if socket_too {
-                out.socket(socket, ToSocket::Handled(said));
-            }
-        });
+    }
+}
+
+/// Tells a machine, and perhaps the socket, what is safe of a client's words.
+pub(super) fn tell<M: Owned>(machine: &mut M, done: Done, socket_too: bool, env: &Env<'_>, out: &mut Out<M>) {
+    let counted = done.number.and_then(|number| M::handled(done.sid, number));
+    counted.into_iter().for_each(|counted| machine.handle(counted, env, out));
+    if socket_too {
+        let (socket, said) = done.said;
+        out.socket(socket, ToSocket::Handled(said));
     }
 }

@@ -68,12 +68,12 @@ impl Socket {
 
     /// Tells the session, which answers when it has handled so much.
     pub(super) fn say(&mut self, said: Said) {
-        let (Some(sid), Some(account)) = (self.sid, self.stream.account().cloned()) else { return };
+        let (Some(sid), Some(account)) = (self.sid, self.stream.account()) else { return };
         self.said += 1;
         if !self.world.is_alone() {
             self.unhandled.words.push_back((self.said, said.clone()));
         }
-        self.tell(&account, sid, self.said, said);
+        self.tell(account, sid, self.said, said);
     }
 
     fn tell(&self, account: &BareJid, sid: u64, number: u64, said: Said) {

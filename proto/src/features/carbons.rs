@@ -65,8 +65,7 @@ impl Feature for Carbons {
         let to_self = stanza.to.as_ref().is_none_or(|to| cx.session.is_own(to));
         match door {
             Door::FromClient if !to_self && is_eligible(stanza, Side::Sent, cx.env.options) => {
-                let sender: Vec<u64> = cx.sid.into_iter().collect();
-                copy(cx, stanza, Side::Sent, &sender);
+                copy(cx, stanza, Side::Sent, cx.sid);
             }
             Door::AtAccount => {
                 let sender =
@@ -74,8 +73,7 @@ impl Feature for Carbons {
                 let sender = sender.map(|resource| resource.sid);
                 let side = if is_own(cx, stanza) { Side::Sent } else { Side::Received };
                 if !was_refused(cx, stanza) && is_eligible(stanza, side, cx.env.options) {
-                    let excluded: Vec<u64> = cx.delivered.iter().copied().chain(sender).collect();
-                    copy(cx, stanza, side, &excluded);
+                    copy(cx, stanza, side, sender);
                 }
             }
             Door::FromClient | Door::AtRoom | Door::ToClient => {}
@@ -122,8 +120,9 @@ fn is_from_occupant(message: &Stanza, options: &Options) -> bool {
     })
 }
 
-fn copy(cx: &mut Cx<'_, '_>, message: &Stanza, side: Side, excluding: &[u64]) {
-    let targets = cx.session.carbon_targets(excluding);
+/// Copies for all who want them, but for who has the message, and its sender.
+fn copy(cx: &mut Cx<'_, '_>, message: &Stanza, side: Side, sender: Option<u64>) {
+    let targets = cx.session.carbon_targets(cx.delivered, sender);
     if targets.is_empty() {
         return;
     }

@@ -1,5 +1,7 @@
 //! Where a stanza for an account goes: RFC 6121 §8.5 as one pure function, and its use.
 
+use std::sync::Arc;
+
 use super::{Change, Resource, Session, condition};
 use crate::feature::{Cx, Door, Place};
 use crate::machine::{Env, Machine, Out};
@@ -114,7 +116,9 @@ impl Session {
     }
 
     fn enter(&mut self, mut stanza: Stanza, env: &Env<'_>, out: &mut Out<Self>) {
-        let (Some(to), Some(_)) = (stanza.to.clone(), &stanza.from) else { return };
+        if stanza.to.is_none() || stanza.from.is_none() {
+            return;
+        }
         let sid = self.sid_of_sender(&stanza);
         let mut cx = Cx { place: Place::Account, session: self, sid, delivered: &[], env, out };
         if let Err(error) = env.features.guard(Door::AtAccount, &mut cx, &stanza) {
@@ -122,11 +126,13 @@ impl Session {
             return;
         }
         env.features.stamp(Door::AtAccount, &mut cx, &mut stanza);
-        let resource = to.resource().map(|resource| resource.as_str());
+        // Shared from here on: by all who get it.
+        let stanza = Arc::new(stanza);
+        let resource = stanza.to.as_ref().and_then(|to| to.resource()).map(|resource| resource.as_str());
         let delivered = match fate(stanza.kind, self.exists, resource, &self.resources) {
             Fate::Deliver(sids) => self.hand_out(sids, &stanza, env, out),
             Fate::Keep => {
-                self.keep(stanza.clone(), env, out);
+                self.keep(Stanza::clone(&stanza), env, out);
                 vec![]
             }
             Fate::Refuse(condition) => {
@@ -147,7 +153,7 @@ impl Session {
     pub(super) fn hand_out(
         &mut self,
         sids: Vec<u64>,
-        stanza: &Stanza,
+        stanza: &Arc<Stanza>,
         env: &Env<'_>,
         out: &mut Out<Self>,
     ) -> Vec<u64> {
@@ -156,7 +162,7 @@ impl Session {
         let is_for_readers = || sids == self.readers();
         let queues = self.under_way.handing_over && self.is_worth_keeping(stanza) && is_for_readers();
         if queues && self.has_room(env) {
-            self.keep(stanza.clone(), env, out);
+            self.keep(Stanza::clone(stanza), env, out);
             return vec![];
         }
         for sid in &sids {
@@ -180,7 +186,8 @@ impl Session {
     }
 
     /// Hands a stanza to one of the account's own clients, through [`Door::ToClient`].
-    pub fn deliver(&mut self, sid: u64, mut stanza: Stanza, env: &Env<'_>, out: &mut Out<Self>) {
+    pub fn deliver(&mut self, sid: u64, stanza: impl Into<Arc<Stanza>>, env: &Env<'_>, out: &mut Out<Self>) {
+        let mut stanza = stanza.into();
         if self.resource(sid).is_none() {
             return;
         }
@@ -189,7 +196,7 @@ impl Session {
         if env.features.guard(Door::ToClient, &mut cx, &stanza).is_err() {
             return;
         }
-        env.features.stamp(Door::ToClient, &mut cx, &mut stanza);
+        env.features.stamp_shared(Door::ToClient, &mut cx, &mut stanza);
         env.features.watch(Door::ToClient, &mut cx, &stanza);
         self.write(sid, stanza, env, out);
     }

@@ -60,10 +60,11 @@ impl Session {
         self.resources.iter().filter(|resource| resource.is_available())
     }
 
-    /// The sessions that want copies (XEP-0280), without these.
-    pub fn carbon_targets(&self, excluding: &[u64]) -> Vec<u64> {
+    /// The sessions that want copies (XEP-0280), without those that were served and the sender.
+    pub fn carbon_targets(&self, served: &[u64], sender: Option<u64>) -> Vec<u64> {
         let wanting = self.resources.iter().filter(|resource| resource.carbons);
-        wanting.map(|resource| resource.sid).filter(|sid| !excluding.contains(sid)).collect()
+        let excluded = |sid: &u64| served.contains(sid) || sender == Some(*sid);
+        wanting.map(|resource| resource.sid).filter(|sid| !excluded(sid)).collect()
     }
 
     /// Whether this account asks for it itself: `from` is one of its own addresses.
