@@ -1,12 +1,15 @@
 //! The second copies that this node keeps for others. When an owner dies, its copies become the machines.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jid::BareJid;
-use muster_cluster::map::HashMap;
-use muster_cluster::{Role, Slot};
+use muster_cluster::map::{HashMap, HashSet};
+use muster_cluster::{Incarnation, Role, Slot, State};
+use tokio::time::Instant;
 
 use crate::ledger::{Ledger, Note};
+use crate::moves::SLOT_MOVE_MAX;
 use crate::owned::{Call, Owned};
 use crate::remote::Remote;
 use crate::warden::Warden;
@@ -20,8 +23,12 @@ pub struct Copies<M: Owned> {
 struct Copy<M> {
     /// Whose copy it is: the incarnation of the owner.
     of: u64,
+    /// The view by which it was made.
+    epoch: u64,
     machine: Box<M>,
     ledger: Ledger,
+    /// Since when the view does not want it: another node may need it before it has one of its own.
+    stale: Option<Instant>,
 }
 
 impl<M: Owned> Default for Copies<M> {
@@ -31,9 +38,19 @@ impl<M: Owned> Default for Copies<M> {
 }
 
 impl<M: Owned> Copies<M> {
-    /// Keeps all of a machine.
-    pub fn keep(&self, of: u64, address: BareJid, machine: Box<M>, ledger: Ledger) {
-        self.machines().insert(address, Copy { of, machine, ledger });
+    /// Keeps all of a machine; whether it does. What a later owner sent is not replaced.
+    pub fn keep(&self, of: u64, epoch: u64, address: BareJid, machine: Box<M>, ledger: Ledger) -> bool {
+        let mut machines = self.machines();
+        let is_old = machines.get(&address).is_some_and(|copy| copy.of != of && copy.epoch > epoch);
+        if !is_old {
+            machines.insert(address, Copy { of, epoch, machine, ledger, stale: None });
+        }
+        !is_old
+    }
+
+    /// The machine itself is here now.
+    pub fn remove(&self, address: &BareJid) {
+        self.machines().remove(address);
     }
 
     /// Applies changes to a copy; whether it is there and holds them now. A copy that cannot take a change is dropped.
@@ -64,31 +81,31 @@ impl<M: Owned> Copies<M> {
         }
     }
 
-    /// Takes out the copies whose owner was that node and whose slot is one of those.
-    pub fn take(&self, mut wanted: impl FnMut(u64, u16) -> bool) -> Vec<(BareJid, Box<M>, Ledger)> {
-        let mut machines = self.machines();
-        let addresses: Vec<BareJid> = machines
-            .iter()
-            .filter(|(address, copy)| wanted(copy.of, Slot::of(address.as_str().as_bytes()).0))
-            .map(|(address, _)| address.clone())
-            .collect();
-        addresses
-            .into_iter()
-            .filter_map(|address| machines.remove(&address).map(|copy| (address, copy.machine, copy.ledger)))
-            .collect()
+    /// Takes out copies, by their owner and slot.
+    pub fn take(&self, mut wanted: impl FnMut(u64, u16) -> bool) -> Vec<(BareJid, u64, Box<M>, Ledger)> {
+        let taken =
+            self.machines().extract_if(|address, copy| wanted(copy.of, slot_of(address))).collect::<Vec<_>>();
+        taken.into_iter().map(|(address, copy)| (address, copy.of, copy.machine, copy.ledger)).collect()
     }
 
-    /// Drops the copies that are wanted no more; whose they were, and of what.
-    pub fn dismiss(&self, stale: impl Fn(u16) -> bool) -> Vec<(u64, BareJid)> {
-        let mut dismissed = Vec::new();
-        self.machines().retain(|address, copy| {
-            let is_stale = stale(Slot::of(address.as_str().as_bytes()).0);
-            if is_stale {
-                dismissed.push((copy.of, address.clone()));
+    /// Marks the copies that are wanted no more, by their owner and slot.
+    pub fn mark(&self, is_stale: impl Fn(u64, u16) -> bool) {
+        for (address, copy) in self.machines().iter_mut() {
+            match is_stale(copy.of, slot_of(address)) {
+                true => drop(copy.stale.get_or_insert_with(Instant::now)),
+                false => copy.stale = None,
             }
-            !is_stale
-        });
-        dismissed
+        }
+    }
+
+    /// Drops the copies that were not wanted for so long.
+    pub fn dismiss(&self, after: Duration) {
+        self.machines().retain(|_, copy| copy.stale.is_none_or(|since| since.elapsed() <= after));
+    }
+
+    /// Whether there is one whose owner is alive.
+    pub fn has_of(&self, is_alive: impl Fn(u64) -> bool) -> bool {
+        self.machines().values().any(|copy| is_alive(copy.of))
     }
 
     /// How many there are.
@@ -101,32 +118,62 @@ impl<M: Owned> Copies<M> {
     }
 }
 
+fn slot_of(address: &BareJid) -> u16 {
+    Slot::of(address.as_str().as_bytes()).0
+}
+
 impl World {
+    /// Whether that node is none any more, by the table that this one acts by.
+    pub fn is_dead(&self, node: u64) -> bool {
+        self.table().member_of(Incarnation(node)).is_none_or(|member| member.state == State::Down)
+    }
+
     /// The copies of dead owners become the machines of their addresses, before anybody is sent to them here.
-    pub fn promote<M: Owned>(self: &Arc<Self>, mut wanted: impl FnMut(u64, u16) -> bool) -> Vec<BareJid> {
-        let taken = M::copies(self).take(&mut wanted).into_iter();
-        let adopt = |(address, machine, ledger): (BareJid, Box<M>, Ledger)| {
-            let slot = Slot::of(address.as_str().as_bytes()).0;
-            M::office(self).adopt(self, slot, &address, machine, ledger);
+    pub fn promote<M: Owned>(self: &Arc<Self>, wanted: impl FnMut(u64, u16) -> bool) -> Vec<BareJid> {
+        let taken = M::copies(self).take(wanted).into_iter();
+        let inherit = |(address, _, machine, ledger): (BareJid, u64, Box<M>, Ledger)| {
+            M::office(self).inherit(self, slot_of(&address), &address, machine, ledger);
             address
         };
-        taken.map(adopt).collect()
+        taken.map(inherit).collect()
     }
 
     /// What these did not see safe as machines of their former owners is done again, by the table of now.
     pub fn resume_posts<M: Owned>(&self, promoted: &[BareJid]) {
         for address in promoted {
-            let slot = Slot::of(address.as_str().as_bytes()).0;
-            M::office(self).call_if_there(slot, address, Call::Resume);
+            M::office(self).call_if_there(slot_of(address), address, Call::Resume);
         }
     }
 
-    /// Drops copies that are not this node's to keep, and says so: an owner that knows a newer table may have sent them
-    /// already, and one that knows an older table may wait for them.
-    pub fn dismiss_copies<M: Owned>(&self, stale: impl Fn(u16) -> bool) {
-        for (of, address) in M::copies(self).dismiss(stale) {
-            self.say_lacking::<M>(of, address);
+    /// Gives the copies of dead owners in these slots to the node that owns those now. Yields the slots of which not all
+    /// could be given.
+    pub fn give_orphans<M: Owned>(&self, heir: u64, slots: &HashSet<u16>) -> HashSet<u16> {
+        let orphans = M::copies(self).take(|of, slot| slots.contains(&slot) && self.is_dead(of));
+        let mut failed = HashSet::default();
+        for (address, of, machine, ledger) in orphans {
+            if self.send(heir, machine.clone().orphan(ledger.clone())).is_err() {
+                failed.insert(slot_of(&address));
+                M::copies(self).keep(of, 0, address, machine, ledger);
+            }
         }
+        failed
+    }
+
+    /// Marks copies that are not this node's to keep, or whose owner is another one now.
+    pub fn mark_copies<M: Owned>(&self) {
+        let (table, me) = (self.table(), self.me());
+        M::copies(self).mark(|of, slot| {
+            let owner = table.owner(M::ROLE, Slot(slot)).map(|member| member.incarnation.0);
+            let backup = table.backup(M::ROLE, Slot(slot)).map(|member| member.incarnation.0);
+            // What is on its way here in order may still lose its giver.
+            owner != Some(me) && (backup != Some(me) || owner != Some(of))
+        });
+    }
+
+    /// Drops what nobody has asked for.
+    pub fn dismiss_copies(&self) {
+        self.session_copies.dismiss(SLOT_MOVE_MAX);
+        self.room_copies.dismiss(SLOT_MOVE_MAX);
     }
 
     /// Tells an owner that its copy is not here.
@@ -137,9 +184,16 @@ impl World {
         }
     }
 
+    /// Tells a node that its copy is not needed any more.
+    pub fn say_forget<M: Owned>(&self, keeper: u64, address: &BareJid) {
+        let message = Remote::Forget { rooms: M::ROLE == Role::Rooms, address: address.clone() };
+        if self.send(keeper, message).is_err() {
+            self.count_dropped("forget");
+        }
+    }
+
     /// Every machine whose slot has another backup now is copied there.
     pub fn copy_anew<M: Owned>(self: &Arc<Self>, moved: impl Fn(u16) -> bool) {
-        M::office(self)
-            .call_each(|address| moved(Slot::of(address.as_str().as_bytes()).0).then_some(Call::Copy));
+        M::office(self).call_each(|address| moved(slot_of(address)).then_some(Call::Copy));
     }
 }

@@ -3,16 +3,19 @@
 //!
 //! The first change sends the whole machine, later ones send themselves; links are first in, first out and lose nothing,
 //! so the copy is the machine. With no backup, or none that can be reached, a change is committed when it is made, unless two copies are asked for.
+//!
+//! When the slot has another backup, whoever has the copy keeps it until the other one has all of it; and an owner that
+//! is on its way goes on with the backup that it has.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_cluster::{Incarnation, Lsn, Role, SlotLog, State};
+use jid::BareJid;
+use muster_cluster::{Lsn, Role, Slot, SlotLog};
 use tokio::time::Instant;
 
 use crate::ledger::{Ledger, Note};
 use crate::owned::Owned;
-use crate::remote::Remote;
 use crate::replication::Lack;
 use crate::sabotage;
 use crate::world::World;
@@ -25,6 +28,10 @@ pub struct Copying {
     log: SlotLog,
     /// The incarnation of the node that holds the copy.
     at: Option<u64>,
+    /// It has all of the machine.
+    is_whole: bool,
+    /// Who keeps a copy until it does.
+    former: Option<u64>,
     /// The number of the last change in the whole copy that was sent last.
     whole: Lsn,
     /// The copy it had is gone, and the next one is not there yet.
@@ -34,9 +41,22 @@ pub struct Copying {
 }
 
 impl Copying {
-    /// No copy yet.
-    pub fn new(epoch: u64) -> Self {
-        Self { log: SlotLog::new(epoch), at: None, whole: Lsn(0), lack: None, alone_since: None }
+    /// No copy yet but the one that its giver keeps, if it was given.
+    pub fn new(epoch: u64, giver: Option<u64>) -> Self {
+        Self {
+            log: SlotLog::new(epoch),
+            at: None,
+            is_whole: false,
+            former: giver,
+            whole: Lsn(0),
+            lack: None,
+            alone_since: None,
+        }
+    }
+
+    /// Who is to have the copy.
+    fn keeper(&self, world: &World, role: Role, slot: u16) -> Option<u64> {
+        if world.owns(role, Slot(slot)) { world.backup(role, slot) } else { self.at }
     }
 
     /// The machine has changed: sends the changes, or all of it. Returns the number of the last change.
@@ -54,10 +74,10 @@ impl Copying {
         if changes.is_empty() {
             return lsn;
         }
-        match (world.backup(M::ROLE, slot), self.at) {
+        match (self.keeper(world, M::ROLE, slot), self.at) {
             (None, _) => self.alone(world, committed),
             (Some(backup), Some(at)) if backup == at => {
-                if world.send(backup, copied.0.changes(lsn, changes, note)).is_err() {
+                if world.send(backup, copied.0.changes(world.epoch(), lsn, changes, note)).is_err() {
                     self.fail(world, M::ROLE, slot, committed);
                 }
             }
@@ -73,15 +93,15 @@ impl Copying {
 
     /// Tells the second copy what changed beside the machine, if there is one.
     pub fn note<M: Owned>(&mut self, world: &Arc<World>, slot: u16, machine: &M, note: Note) {
-        let Some(at) = self.at.filter(|at| world.backup(M::ROLE, slot) == Some(*at)) else { return };
-        if world.send(at, machine.changes(self.log.appended(), vec![], note)).is_err() {
+        let Some(at) = self.at.filter(|at| self.keeper(world, M::ROLE, slot) == Some(*at)) else { return };
+        if world.send(at, machine.changes(world.epoch(), self.log.appended(), vec![], note)).is_err() {
             self.fail(world, M::ROLE, slot, self.log.committed());
         }
     }
 
     /// Sends all of a machine to the slot's backup, if that does not have it.
     pub fn refresh<M: Owned>(&mut self, world: &Arc<World>, slot: u16, copied: (&M, &Ledger)) {
-        match world.backup(M::ROLE, slot) {
+        match self.keeper(world, M::ROLE, slot) {
             Some(backup) if self.at == Some(backup) => {}
             Some(backup) => {
                 self.lack(world, M::ROLE, slot);
@@ -93,8 +113,8 @@ impl Copying {
 
     /// Whether the slot's backup has not even been sent a copy.
     pub fn is_behind(&self, world: &World, role: Role, slot: u16) -> bool {
-        let backup = world.backup(role, slot);
-        backup.is_some() && backup != self.at
+        let keeper = self.keeper(world, role, slot);
+        keeper.is_some() && keeper != self.at
     }
 
     /// The machine lacks its second copy, until it has another or needs none.
@@ -111,13 +131,18 @@ impl Copying {
         committed: Lsn,
     ) {
         let lsn = self.log.appended();
-        if world.send(backup, machine.clone().copy(lsn, ledger.clone())).is_err() {
+        if world.send(backup, machine.clone().copy(world.epoch(), lsn, ledger.clone())).is_err() {
             metrics::counter!("muster_copies_failed_total").increment(1);
             return self.fail(world, M::ROLE, slot, committed);
         }
         if self.at.is_none() {
             self.log.add_backup(committed);
         }
+        if self.is_whole {
+            self.former = self.at;
+        }
+        self.former = self.former.filter(|former| *former != backup);
+        self.is_whole = false;
         (self.at, self.whole, self.alone_since) = (Some(backup), lsn, None);
         self.lack.iter_mut().for_each(|lack| lack.set_under_way(true));
     }
@@ -130,6 +155,9 @@ impl Copying {
 
     /// There is one copy now: everything is committed, unless two are asked for.
     fn alone(&mut self, world: &World, committed: Lsn) {
+        if std::mem::take(&mut self.is_whole) {
+            self.former = self.at;
+        }
         self.at = None;
         self.lack = None;
         if world.replication.copies_min > 1 {
@@ -151,11 +179,13 @@ impl Copying {
     }
 
     /// The backup holds every change up to this one.
-    pub fn backed(&mut self, by: u64, lsn: Lsn) {
+    pub fn backed<M: Owned>(&mut self, world: &Arc<World>, address: &BareJid, by: u64, lsn: Lsn) {
         if self.at == Some(by) {
             self.log.backed(lsn);
             if lsn >= self.whole {
                 self.lack = None;
+                self.is_whole = true;
+                self.former.take().into_iter().for_each(|former| world.say_forget::<M>(former, address));
             }
         }
     }
@@ -165,7 +195,8 @@ impl Copying {
         if self.at != Some(by) {
             return;
         }
-        match world.backup(M::ROLE, slot) {
+        self.is_whole = false;
+        match self.keeper(world, M::ROLE, slot).filter(|_| world.owns(M::ROLE, Slot(slot))) {
             Some(backup) => {
                 self.lack(world, M::ROLE, slot);
                 self.copy(world, slot, backup, copied, self.log.committed());
@@ -176,9 +207,7 @@ impl Copying {
 
     /// The node that holds the copy may be dead: then nobody waits for its word.
     pub fn mourn<M: Owned>(&mut self, world: &Arc<World>, slot: u16, copied: (&M, &Ledger)) {
-        let is_there =
-            |at: &u64| world.table().member_of(Incarnation(*at)).is_some_and(|m| m.state != State::Down);
-        if let Some(dead) = self.at.filter(|at| !is_there(at)) {
+        if let Some(dead) = self.at.filter(|at| world.is_dead(*at)) {
             self.lacking(world, slot, copied, dead);
         }
     }
@@ -188,13 +217,10 @@ impl Copying {
         self.log.committed() >= lsn || sabotage::is_on(sabotage::ACKS_BEFORE_BACKUP)
     }
 
-    /// The machine is put away: nobody needs its copy.
-    pub fn end(&mut self, world: &Arc<World>, role: Role, address: &jid::BareJid) {
-        if let Some(at) = self.at.take() {
-            let message = Remote::Forget { rooms: role == Role::Rooms, address: address.clone() };
-            if world.send(at, message).is_err() {
-                world.count_dropped("forget");
-            }
+    /// The machine is put away, or given: nobody needs its copy.
+    pub fn end<M: Owned>(&mut self, world: &Arc<World>, address: &BareJid) {
+        for keeper in self.at.take().into_iter().chain(self.former.take()) {
+            world.say_forget::<M>(keeper, address);
         }
     }
 }

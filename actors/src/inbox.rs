@@ -3,13 +3,13 @@
 use std::sync::{Arc, OnceLock, Weak};
 
 use jid::BareJid;
-use muster_cluster::{Inbox, Incarnation, Lsn, Peer, Role, Slot, State};
+use muster_cluster::{Inbox, Lsn, Peer, Role, Slot};
 use muster_proto::room::Room;
 use muster_proto::session::Session;
 
 use crate::ledger::{Ledger, Note};
 use crate::moves::Hearing;
-use crate::owned::{Call, Owned};
+use crate::owned::{Call, Known, Owned};
 use crate::receipt::Via;
 use crate::remote::Remote;
 use crate::world::World;
@@ -55,29 +55,32 @@ impl World {
                 }
             }
             Remote::AdoptSession(session, ledger) => {
-                let address = session.address.clone();
-                self.adopt::<Session>(address, session, ledger);
+                self.adopt(session.address.clone(), Known { machine: session, ledger, giver: Some(from) });
             }
             Remote::AdoptRoom(room, ledger) => {
-                let address = room.address.clone();
-                self.adopt::<Room>(address, room, ledger);
+                self.adopt(room.address.clone(), Known { machine: room, ledger, giver: Some(from) });
             }
+            Remote::OrphanSession(session, ledger) => {
+                self.inherit(session.address.clone(), session, ledger);
+            }
+            Remote::OrphanRoom(room, ledger) => self.inherit(room.address.clone(), room, ledger),
+            Remote::Awaited { rooms, slots, .. } => self.awaited(from, rooms, slots),
             Remote::SlotsMoved { epoch, rooms, slots } => {
                 let role = if rooms { Role::Rooms } else { Role::Sessions };
                 self.moves.moved(self, role, epoch, &slots);
             }
-            Remote::CopySession { lsn, session, ledger } => {
+            Remote::CopySession { epoch, lsn, session, ledger } => {
                 let address = session.address.clone();
-                self.keep::<Session>(from, address, lsn, session, ledger);
+                self.keep::<Session>((from, epoch), address, lsn, session, ledger);
             }
-            Remote::CopyRoom { lsn, room, ledger } => {
+            Remote::CopyRoom { epoch, lsn, room, ledger } => {
                 let address = room.address.clone();
-                self.keep::<Room>(from, address, lsn, room, ledger);
+                self.keep::<Room>((from, epoch), address, lsn, room, ledger);
             }
-            Remote::SessionChanged { address, lsn, changes, note } => {
+            Remote::SessionChanged { address, lsn, changes, note, .. } => {
                 self.change::<Session>(from, address, lsn, &changes, note);
             }
-            Remote::RoomChanged { address, lsn, changes, note } => {
+            Remote::RoomChanged { address, lsn, changes, note, .. } => {
                 self.change::<Room>(from, address, lsn, &changes, note);
             }
             Remote::Backed { rooms: false, address, lsn } => self.backed::<Session>(from, &address, lsn),
@@ -97,26 +100,38 @@ impl World {
     }
 
     /// A machine moves here, with what its former owner did not see safe.
-    fn adopt<M: Owned>(self: &Arc<Self>, address: BareJid, machine: Box<M>, ledger: Ledger) {
+    fn adopt<M: Owned>(self: &Arc<Self>, address: BareJid, known: Known<M>) {
         let slot = Slot::of(address.as_str().as_bytes()).0;
-        M::office(self).adopt(self, slot, &address, machine, ledger);
+        M::copies(self).remove(&address);
+        M::office(self).adopt(self, slot, &address, known);
+        self.pass_on::<M>(&address);
+        self.resume_posts::<M>(&[address]);
+    }
+
+    /// The copy of a machine whose owner is dead comes here from who was its backup.
+    fn inherit<M: Owned>(self: &Arc<Self>, address: BareJid, machine: Box<M>, ledger: Ledger) {
+        let slot = Slot::of(address.as_str().as_bytes()).0;
+        M::office(self).inherit(self, slot, &address, machine, ledger);
         self.pass_on::<M>(&address);
         self.resume_posts::<M>(&[address]);
     }
 
     fn keep<M: Owned>(
         self: &Arc<Self>,
-        of: u64,
+        (of, epoch): (u64, u64),
         address: BareJid,
         lsn: u64,
         machine: Box<M>,
         ledger: Ledger,
     ) {
-        if self.is_behind::<M>(of, &address) {
+        // An owner that is none any more must never commit again: its copies are its heir's now.
+        if self.is_dead(of) {
             return;
         }
-        M::copies(self).keep(of, address.clone(), machine, ledger);
-        self.say_backed::<M>(of, address, lsn);
+        match M::copies(self).keep(of, epoch, address.clone(), machine, ledger) {
+            true => self.say_backed::<M>(of, address, lsn),
+            false => self.say_lacking::<M>(of, address),
+        }
     }
 
     fn change<M: Owned>(
@@ -127,7 +142,7 @@ impl World {
         changes: &[M::Change],
         note: Note,
     ) {
-        if self.is_behind::<M>(of, &address) {
+        if self.is_dead(of) {
             return;
         }
         match M::copies(self).apply(&self.warden, of, &address, changes, note) {
@@ -135,15 +150,6 @@ impl World {
             // Or it would wait for this for ever.
             false => self.say_lacking::<M>(of, address),
         }
-    }
-
-    /// Whether an owner speaks that is none any more, because the slot is ours: it must never commit again.
-    fn is_behind<M: Owned>(&self, of: u64, address: &BareJid) -> bool {
-        let slot = Slot::of(address.as_str().as_bytes());
-        let table = self.table();
-        let ours = table.owner(M::ROLE, slot).is_some_and(|owner| owner.incarnation.0 == self.me());
-        let known = table.member_of(Incarnation(of)).is_none_or(|member| member.state == State::Down);
-        ours && known
     }
 
     fn say_backed<M: Owned>(&self, of: u64, address: BareJid, lsn: u64) {

@@ -71,6 +71,11 @@ impl<A: Actor> Mail<A> {
         Ok(())
     }
 
+    /// Whether this is the mailbox of the same actor.
+    pub fn is(&self, other: &Self) -> bool {
+        self.addr == other.addr
+    }
+
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.waiting.load(Ordering::Acquire) == 0

@@ -5,13 +5,14 @@
 //! until then, and handles first what came over the former owner: that was said before.
 
 mod acting;
+mod awaited;
 mod difference;
 
 pub use acting::Hearing;
-use difference::Difference;
+use difference::{Difference, Source};
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ use crate::world::World;
 
 /// Calls parked for one slot on its way here.
 const PARKED_MAX: usize = 10_000;
+/// How long after a new view nodes keep what others may still need of slots that have moved.
+pub const SLOT_MOVE_MAX: Duration = Duration::from_secs(120);
 /// How long a slot may be on its way; then its actors are built from the store.
 const ARRIVAL_TIME_MAX: Duration = Duration::from_secs(10);
 /// The same if the former owner does not act by the view in which it is none, nor is put down.
@@ -48,19 +51,26 @@ pub struct Moves {
     /// How many of them: spares the lock when there are none.
     arriving_count: AtomicUsize,
     leaving: Mutex<HashMap<Place, Departure>>,
+    /// Who has second copies that this node is to have, and since when that is so.
+    filling: Mutex<HashMap<Place, (u64, Instant)>>,
     /// Slots that moved here before this node knew the view in which they do.
     early: Mutex<HashMap<Place, u64>>,
     /// Messages by a newer view than this node acts by, in order.
     ahead: Mutex<VecDeque<(u64, Remote)>>,
     /// Who acts by which view.
     acting: acting::Acting,
+    /// The view of which this node has done all that it changes.
+    adopted: AtomicU64,
 }
 
+#[derive(Default)]
 struct Arrival {
     from: u64,
+    /// Who was the backup of the one who gives, and has copies if that one dies.
+    then: Option<u64>,
     /// The view by which it comes.
     epoch: u64,
-    since: Instant,
+    since: Option<Instant>,
     /// What the former owner sent on.
     forwarded: VecDeque<Waiting>,
     /// What others sent here.
@@ -68,8 +78,13 @@ struct Arrival {
 }
 
 impl Arrival {
-    fn new(from: u64, epoch: u64) -> Self {
-        Self { from, epoch, since: Instant::now(), forwarded: VecDeque::new(), waiting: VecDeque::new() }
+    fn expect_from(&mut self, Source { from, then }: Source, epoch: u64) {
+        (self.from, self.then, self.epoch, self.since) = (from, then, epoch, Some(Instant::now()));
+    }
+
+    /// How long it has been on its way.
+    fn time(&self) -> Duration {
+        self.since.map(|since| since.elapsed()).unwrap_or_default()
     }
 
     fn count(&self) -> usize {
@@ -196,13 +211,24 @@ impl Moves {
         self.arriving_count.store(0, Ordering::Release);
         lock(&self.leaving).clear();
         lock(&self.early).clear();
+        lock(&self.ahead).clear();
+        lock(&self.filling).clear();
         self.acting.forget();
+    }
+
+    /// Up to which view a message may speak to be handled now.
+    fn known(&self, world: &World, message: &Remote) -> u64 {
+        match message {
+            // What leaves must be known to leave.
+            Remote::Awaited { .. } => self.adopted.load(Ordering::Acquire),
+            _ => world.epoch(),
+        }
     }
 
     /// Keeps a message that speaks of a newer view than ours; gives back one that may be handled now.
     pub fn ahead(&self, world: &World, epoch: u64, from: u64, message: Remote) -> Option<Remote> {
         let mut ahead = lock(&self.ahead);
-        if ahead.is_empty() && epoch <= world.epoch() {
+        if ahead.is_empty() && epoch <= self.known(world, &message) {
             return Some(message);
         }
         ahead.push_back((from, message));
@@ -220,7 +246,7 @@ impl Moves {
                     // Its owner may not know yet that it is none.
                     OWNER_TIME_MAX
                 };
-                arrival.since.elapsed() > late
+                arrival.time() > late
             })
             .map(|(place, _)| *place)
             .collect();
@@ -231,6 +257,7 @@ impl Moves {
             );
         }
         late.into_iter().for_each(|place| self.arrived(world, place));
+        world.await_what_is_late();
         world.let_departed_go();
     }
 }
@@ -268,6 +295,8 @@ impl World {
             .for_each(|it| self.send_on(it));
         self.mourn(&difference);
         self.see_to_copies(&old, &new);
+        self.moves.adopted.store(new.epoch(), Ordering::Release);
+        self.await_orphans();
         self.catch_up();
         self.say_acting(new.epoch());
         self.let_departed_go();
@@ -275,9 +304,8 @@ impl World {
 
     /// What died with its owner lives on here, if this node has the copy and now owns the slot.
     fn succeed(self: &Arc<Self>, difference: &Difference) -> (Vec<BareJid>, Vec<BareJid>) {
-        let sessions =
-            self.promote::<Session>(|of, slot| difference.taken.contains(&(Role::Sessions, slot, of)));
-        let rooms = self.promote::<Room>(|of, slot| difference.taken.contains(&(Role::Rooms, slot, of)));
+        let sessions = self.promote::<Session>(|of, slot| difference.inherits(Role::Sessions, of, slot));
+        let rooms = self.promote::<Room>(|of, slot| difference.inherits(Role::Rooms, of, slot));
         let (count, of_rooms) = (sessions.len(), rooms.len());
         if count + of_rooms > 0 {
             tracing::warn!(
@@ -289,7 +317,7 @@ impl World {
         (sessions, rooms)
     }
 
-    /// Copies what has another backup now, and drops copies that are not ours to keep.
+    /// Copies what has another backup or owner now, and marks copies that are not ours to keep.
     fn see_to_copies(self: &Arc<Self>, old: &Table, new: &Table) {
         let me = self.me();
         let pair = |table: &Table, role, slot| {
@@ -300,31 +328,25 @@ impl World {
             move |slot: u16| {
                 let (owner, backup) = pair(new, role, slot);
                 // A machine that is about to leave may wait for one that is dead.
-                owner != Some(me) || backup != pair(old, role, slot).1
+                owner != Some(me) || (owner, backup) != pair(old, role, slot)
             }
         };
         self.copy_anew::<Session>(anew(Role::Sessions));
         self.copy_anew::<Room>(anew(Role::Rooms));
-        let stale = |role: Role| {
-            move |slot| {
-                let (owner, backup) = pair(new, role, slot);
-                // What is on its way here in order may still lose its giver.
-                owner != Some(me) && backup != Some(me)
-            }
-        };
-        self.dismiss_copies::<Session>(stale(Role::Sessions));
-        self.dismiss_copies::<Room>(stale(Role::Rooms));
+        self.mark_copies::<Session>();
+        self.mark_copies::<Room>();
     }
 
     /// Waits for slots that come. Yields those that have come already and are not awaited.
     fn expect_slots(self: &Arc<Self>, difference: &Difference, epoch: u64) -> Vec<Place> {
         let mut arriving = lock(&self.moves.arriving);
         let mut early = lock(&self.moves.early);
-        for (place, from) in &difference.arriving {
+        for (place, source) in &difference.arriving {
             if early.remove(place).is_none() {
-                arriving.insert(*place, Arrival::new(*from, epoch));
+                arriving.entry(*place).or_default().expect_from(*source, epoch);
             }
         }
+        self.expect_copies(difference, &mut arriving, epoch);
         let astray = early.extract_if(|_, at| *at <= epoch).map(|(place, _)| place).collect();
         self.moves.arriving_count.store(arriving.len(), Ordering::Release);
         astray
@@ -411,16 +433,18 @@ impl World {
 
     /// Slots whose giver died on the way begin with what we have of them.
     fn take_in_orphans(self: &Arc<Self>, dead: &HashSet<u64>) {
-        let orphans: HashSet<(Role, u16, u64)> = lock(&self.moves.arriving)
+        let mut orphans: HashSet<Place> = lock(&self.moves.arriving)
             .iter()
             .filter(|(_, arrival)| dead.contains(&arrival.from))
-            .map(|((role, slot), arrival)| (*role, *slot, arrival.from))
+            .map(|(place, _)| *place)
             .collect();
-        let sessions = self.promote::<Session>(|of, slot| orphans.contains(&(Role::Sessions, slot, of)));
-        let rooms = self.promote::<Room>(|of, slot| orphans.contains(&(Role::Rooms, slot, of)));
+        let is_orphan = |role, of, slot| orphans.contains(&(role, slot)) && self.is_dead(of);
+        let sessions = self.promote::<Session>(|of, slot| is_orphan(Role::Sessions, of, slot));
+        let rooms = self.promote::<Room>(|of, slot| is_orphan(Role::Rooms, of, slot));
         self.resume_posts::<Session>(&sessions);
         self.resume_posts::<Room>(&rooms);
-        orphans.into_iter().for_each(|(role, slot, _)| self.moves.arrived(self, (role, slot)));
+        self.turn_to_backups(&mut orphans);
+        orphans.into_iter().for_each(|place| self.moves.arrived(self, place));
     }
 
     /// Handles what spoke of this view before we knew it.
@@ -430,7 +454,7 @@ impl World {
         for (from, message) in waiting {
             // Under the lock, so that what comes now comes after.
             match message.epoch() {
-                Some(epoch) if epoch > self.epoch() => ahead.push_back((from, message)),
+                Some(epoch) if epoch > self.moves.known(self, &message) => ahead.push_back((from, message)),
                 Some(_) | None => self.take(from, message),
             }
         }

@@ -9,7 +9,7 @@ use muster_cluster::map::HashMap;
 use crate::floor::Floor;
 use crate::ledger::Ledger;
 use crate::mail::Mail;
-use crate::owned::{Call, Owned, Owner, OwnerMail};
+use crate::owned::{Call, Known, Owned, Owner, OwnerMail};
 use crate::world::World;
 
 /// Letters that may wait for one owned actor; what comes beyond is refused with `resource-constraint`.
@@ -89,11 +89,24 @@ impl<M: Owned> Office<M> {
         }
     }
 
-    /// Starts the actor of a machine that another node gave us.
-    pub fn adopt(&self, world: &Arc<World>, slot: u16, address: &BareJid, machine: Box<M>, ledger: Ledger) {
+    /// Starts the actor of a machine whose owner is dead, unless there is one: that has gone on already.
+    pub fn inherit(&self, world: &Arc<World>, slot: u16, address: &BareJid, machine: Box<M>, ledger: Ledger) {
         let desk = self.desk(slot);
         let mut actors = desk.actors();
-        let mail = self.start(desk, world, slot, address, Some((machine, ledger)));
+        if !actors.get(address).is_some_and(Mail::connected) {
+            let known = Known { machine, ledger, giver: None };
+            let mail = self.start(desk, world, slot, address, Some(known));
+            if actors.insert(address.clone(), mail).is_none() {
+                self.count.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Starts the actor of a machine that another node gave us.
+    pub fn adopt(&self, world: &Arc<World>, slot: u16, address: &BareJid, known: Known<M>) {
+        let desk = self.desk(slot);
+        let mut actors = desk.actors();
+        let mail = self.start(desk, world, slot, address, Some(known));
         match actors.insert(address.clone(), mail) {
             // Never two at one address: what the former owner says is newer than what the store said.
             Some(old) => drop(old.send(Call::Forget, usize::MAX)),
@@ -107,15 +120,17 @@ impl<M: Owned> Office<M> {
         world: &Arc<World>,
         slot: u16,
         address: &BareJid,
-        known: Option<(Box<M>, Ledger)>,
+        known: Option<Known<M>>,
     ) -> OwnerMail<M> {
         let (world, address) = (world.clone(), address.clone());
         Mail::start(&desk.floor, move |mail| Owner::new(world, address, slot, mail, known))
     }
 
-    /// Strikes an actor off.
-    pub fn retire(&self, slot: u16, address: &BareJid) {
-        if self.desk(slot).actors().remove(address).is_some() {
+    /// Strikes an actor off, if it is still the one at its address.
+    pub fn retire(&self, slot: u16, address: &BareJid, mail: &OwnerMail<M>) {
+        let mut actors = self.desk(slot).actors();
+        if actors.get(address).is_some_and(|there| there.is(mail)) {
+            actors.remove(address);
             self.count.fetch_sub(1, Ordering::Relaxed);
         }
     }

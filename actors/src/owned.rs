@@ -25,7 +25,7 @@ use crate::ledger::{Ledger, Note, SILENT_SECONDS};
 use crate::mail::{Letter, Mail};
 use crate::receipt::Via;
 use crate::world::{World, now};
-pub use kind::{Call, Owned, Spoken};
+pub use kind::{Call, Known, Owned, Spoken};
 
 /// How long an owned actor with nothing to keep stays, in case more comes.
 const LINGER: Duration = Duration::from_secs(10);
@@ -113,15 +113,15 @@ impl<M: Owned> Owner<M> {
         address: BareJid,
         slot: u16,
         mail: OwnerMail<M>,
-        known: Option<(Box<M>, Ledger)>,
+        known: Option<Known<M>>,
     ) -> Self {
-        let (state, ledger) = match known {
-            Some((machine, ledger)) => (State::Inherited(machine, VecDeque::new()), ledger),
-            None => (State::Loading(VecDeque::new()), Ledger::default()),
+        let (state, ledger, giver) = match known {
+            Some(Known { machine, ledger, giver }) => (State::Inherited(machine, VecDeque::new()), ledger, giver),
+            None => (State::Loading(VecDeque::new()), Ledger::default(), None),
         };
         let remembers = (!ledger.is_blank()).then(|| Instant::now() + Duration::from_secs(SILENT_SECONDS));
         Self {
-            copying: Copying::new(world.epoch()),
+            copying: Copying::new(world.epoch(), giver),
             name: hash64(address.as_str().as_bytes()),
             world,
             address,
@@ -177,7 +177,7 @@ impl<M: Owned> Owner<M> {
     /// Strikes itself off. Letters that came before are taken on their way again; none can come after.
     fn retire(&mut self, ctx: &mut Context<Self>) {
         self.state = State::Gone;
-        M::office(&self.world).retire(self.slot, &self.address);
+        M::office(&self.world).retire(self.slot, &self.address, &self.mail);
         ctx.run_later(Duration::ZERO, |_, ctx| ctx.stop());
     }
 
@@ -207,7 +207,7 @@ impl<M: Owned> Owner<M> {
                 ctx.run_later(LEAVE_WAIT_MAX, |owner, ctx| owner.settle(ctx));
             }
             Call::Backed(by, lsn) => {
-                self.copying.backed(by, lsn);
+                self.copying.backed::<M>(&self.world, &self.address, by, lsn);
                 self.release(ctx);
             }
             Call::Lacking(by) => {
@@ -377,7 +377,7 @@ impl<M: Owned> Owner<M> {
                     return owner.settle(ctx);
                 }
                 if M::office(&owner.world).retire_if_quiet(owner.slot, &owner.address) {
-                    owner.copying.end(&owner.world, M::ROLE, &owner.address);
+                    owner.copying.end::<M>(&owner.world, &owner.address);
                     owner.state = State::Gone;
                     ctx.stop();
                 } else {
@@ -396,23 +396,24 @@ impl<M: Owned> Owner<M> {
     fn leave(&mut self, to: u64, ctx: &mut Context<Self>) {
         let State::Ready(machine) = std::mem::replace(&mut self.state, State::Gone) else { return };
         let is_nothing = machine.is_idle() && self.ledger.is_blank();
-        // Until the new owner sends a copy to its backup this is the only other one.
-        let kept = (!is_nothing && self.world.backup(M::ROLE, self.slot).is_none()).then(|| machine.clone());
-        let given = if is_nothing { Ok(()) } else { machine.give(&self.world, to, &self.ledger) };
-        match given {
-            Ok(()) => {
-                if let Some(kept) = kept {
-                    let ledger = std::mem::take(&mut self.ledger);
-                    M::copies(&self.world).keep(to, self.address.clone(), kept, ledger);
-                }
-                self.left(ctx);
-            }
-            Err((machine, Condition::ResourceConstraint)) => {
-                self.state = State::Ready(Box::new(machine));
-                ctx.run_later(GIVE_AGAIN, |owner, ctx| owner.settle(ctx));
-            }
+        if is_nothing {
+            self.copying.end::<M>(&self.world, &self.address);
+            return self.left(ctx);
+        }
+        // Until the new owner's backup has a copy this is the only other one. It is there before the new owner can say so.
+        let copies = M::copies(&self.world);
+        copies.keep(to, self.world.epoch(), self.address.clone(), machine.clone(), self.ledger.clone());
+        let Err((machine, condition)) = machine.give(&self.world, to, &self.ledger) else {
+            self.copying.end::<M>(&self.world, &self.address);
+            return self.left(ctx);
+        };
+        copies.forget(to, &self.address);
+        self.state = State::Ready(Box::new(machine));
+        if condition == Condition::ResourceConstraint {
+            ctx.run_later(GIVE_AGAIN, |owner, ctx| owner.settle(ctx));
+        } else {
             // The new owner is gone: the next table says who it is.
-            Err((machine, _)) => (self.state, self.leaving) = (State::Ready(Box::new(machine)), None),
+            self.leaving = None;
         }
     }
 
@@ -441,7 +442,7 @@ impl<M: Owned> Drop for Owner<M> {
     /// Whatever ended it, a later letter starts another one.
     fn drop(&mut self) {
         if std::thread::panicking() {
-            M::office(&self.world).retire(self.slot, &self.address);
+            M::office(&self.world).retire(self.slot, &self.address, &self.mail);
         }
     }
 }

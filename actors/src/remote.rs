@@ -61,6 +61,8 @@ pub enum Remote {
     },
     /// All of a session, for the receiver to keep a copy.
     CopySession {
+        /// The owner's view.
+        epoch: u64,
         /// The number of its last change.
         lsn: u64,
         /// What it is.
@@ -70,6 +72,8 @@ pub enum Remote {
     },
     /// All of a room, for the receiver to keep a copy.
     CopyRoom {
+        /// The owner's view.
+        epoch: u64,
         /// The number of its last change.
         lsn: u64,
         /// What it is.
@@ -79,6 +83,8 @@ pub enum Remote {
     },
     /// Changes of a session whose copy the receiver keeps.
     SessionChanged {
+        /// The owner's view.
+        epoch: u64,
         /// Whose.
         address: BareJid,
         /// The number of the last.
@@ -90,6 +96,8 @@ pub enum Remote {
     },
     /// Changes of a room whose copy the receiver keeps.
     RoomChanged {
+        /// The owner's view.
+        epoch: u64,
         /// Which.
         address: BareJid,
         /// The number of the last.
@@ -141,6 +149,19 @@ pub enum Remote {
         /// Which account.
         account: String,
     },
+    /// The sender owns these slots by the view of that epoch, and waits for what the receiver has of them.
+    Awaited {
+        /// The view.
+        epoch: u64,
+        /// The ring of rooms instead of that of sessions.
+        rooms: bool,
+        /// Which slots.
+        slots: Vec<u16>,
+    },
+    /// The copy of a session whose owner is dead; the receiver owns its slot and may lack it.
+    OrphanSession(Box<Session>, Ledger),
+    /// The same of a room.
+    OrphanRoom(Box<Room>, Ledger),
 }
 
 /// What may happen to a session from another node.
@@ -252,20 +273,23 @@ impl SessionMail {
 }
 
 impl Remote {
-    /// The view by which the sender addressed it; `None` if that does not matter.
+    /// The view by which the sender addressed it; `None` if neither that nor its place among others matters.
     pub fn epoch(&self) -> Option<u64> {
         match self {
-            Self::Session { epoch, .. } | Self::Delivery { epoch, .. } | Self::Acting { epoch } => {
-                Some(*epoch)
-            }
-            Self::Socket { .. } | Self::AdoptSession(..) | Self::AdoptRoom(..) | Self::SlotsMoved { .. } => {
-                None
-            }
-            Self::Confirmed { .. } => None,
-            Self::CopySession { .. } | Self::CopyRoom { .. } => None,
-            Self::SessionChanged { .. } | Self::RoomChanged { .. } => None,
-            Self::Backed { .. } | Self::Forget { .. } | Self::Part { .. } | Self::Lacking { .. } => None,
-            Self::KeysChanged { .. } => None,
+            Self::Session { epoch, .. }
+            | Self::Delivery { epoch, .. }
+            | Self::CopySession { epoch, .. }
+            | Self::CopyRoom { epoch, .. }
+            | Self::SessionChanged { epoch, .. }
+            | Self::RoomChanged { epoch, .. }
+            | Self::Awaited { epoch, .. }
+            | Self::Acting { epoch } => Some(*epoch),
+            // No view need be known for these, but what came before them must have been heard.
+            Self::AdoptSession(..) | Self::AdoptRoom(..) | Self::SlotsMoved { .. } => Some(0),
+            Self::OrphanSession(..) | Self::OrphanRoom(..) => Some(0),
+            Self::Forget { .. } | Self::Part { .. } => Some(0),
+            Self::Socket { .. } | Self::Confirmed { .. } | Self::KeysChanged { .. } => None,
+            Self::Backed { .. } | Self::Lacking { .. } => None,
         }
     }
 }

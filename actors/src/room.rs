@@ -66,11 +66,15 @@ impl Owned for Room {
         })
     }
 
-    fn copy(self, lsn: Lsn, ledger: Ledger) -> Remote {
-        Remote::CopyRoom { lsn: lsn.0, room: Box::new(self), ledger }
+    fn copy(self, epoch: u64, lsn: Lsn, ledger: Ledger) -> Remote {
+        Remote::CopyRoom { epoch, lsn: lsn.0, room: Box::new(self), ledger }
     }
 
-    fn changes(&self, lsn: Lsn, changes: Vec<Change>, note: Note) -> Remote {
-        Remote::RoomChanged { address: self.address.clone(), lsn: lsn.0, changes, note }
+    fn orphan(self, ledger: Ledger) -> Remote {
+        Remote::OrphanRoom(Box::new(self), ledger)
+    }
+
+    fn changes(&self, epoch: u64, lsn: Lsn, changes: Vec<Change>, note: Note) -> Remote {
+        Remote::RoomChanged { epoch, address: self.address.clone(), lsn: lsn.0, changes, note }
     }
 }

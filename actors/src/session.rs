@@ -111,12 +111,16 @@ impl Owned for Session {
         )
     }
 
-    fn copy(self, lsn: Lsn, ledger: Ledger) -> Remote {
-        Remote::CopySession { lsn: lsn.0, session: Box::new(self), ledger }
+    fn copy(self, epoch: u64, lsn: Lsn, ledger: Ledger) -> Remote {
+        Remote::CopySession { epoch, lsn: lsn.0, session: Box::new(self), ledger }
     }
 
-    fn changes(&self, lsn: Lsn, changes: Vec<Change>, note: Note) -> Remote {
-        Remote::SessionChanged { address: self.address.clone(), lsn: lsn.0, changes, note }
+    fn orphan(self, ledger: Ledger) -> Remote {
+        Remote::OrphanSession(Box::new(self), ledger)
+    }
+
+    fn changes(&self, epoch: u64, lsn: Lsn, changes: Vec<Change>, note: Note) -> Remote {
+        Remote::SessionChanged { epoch, address: self.address.clone(), lsn: lsn.0, changes, note }
     }
 
     fn spoken(input: &Input) -> Spoken {

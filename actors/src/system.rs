@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix_rt::Arbiter;
 use jid::{BareJid, Jid};
 use muster_cluster::simulation::{Ether, Pipe};
-use muster_cluster::{Cluster, Fate, Load, MoveError, Phase, Role, Slot, TlsMaterial};
+use muster_cluster::{Cluster, Fate, Load, Member, MoveError, Phase, Role, Slot, TlsMaterial};
 use muster_proto::feature::{Feature, Features};
 use muster_proto::features;
 use muster_proto::options::Options;
@@ -303,7 +303,22 @@ impl System {
         while self.world.moves.leaving_count() > 0 && tokio::time::Instant::now() < deadline {
             step.tick().await;
         }
+        // Who took them may not have another copy yet.
+        while self.has_only_copies() && tokio::time::Instant::now() < deadline {
+            step.tick().await;
+        }
         tracing::info!("drained");
+    }
+
+    /// Whether others may still need copies that this node keeps, and make their own.
+    fn has_only_copies(&self) -> bool {
+        let world = &self.world;
+        let is_up = |member: &&Member| {
+            member.state == muster_cluster::State::Up && member.incarnation.0 != world.me()
+        };
+        world.table().view().members.iter().filter(is_up).count() > 1
+            && (world.session_copies.has_of(|of| !world.is_dead(of))
+                || world.room_copies.has_of(|of| !world.is_dead(of)))
     }
 
     fn is_handing_over(&self) -> bool {
@@ -391,6 +406,7 @@ impl System {
         while *self.cluster.fate().borrow() != Fate::Stopped {
             tick.tick().await;
             self.world.moves.give_up_waiting(&self.world);
+            self.world.dismiss_copies();
             self.world.deliver_again();
             self.world.look_at_fence();
             self.world.copy_what_is_lacking();

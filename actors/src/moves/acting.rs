@@ -47,6 +47,11 @@ impl Acting {
         lock(&self.departed).clear();
     }
 
+    /// Whether the slot has left and is not said to.
+    pub(super) fn is_departed(&self, role: Role, slot: u16) -> bool {
+        lock(&self.departed).iter().any(|departed| departed.role == role && departed.slots.contains(&slot))
+    }
+
     /// Slots that have left and are not said to.
     pub(super) fn departed_count(&self) -> usize {
         lock(&self.departed).iter().map(|departed| departed.slots.len()).sum()

@@ -63,11 +63,14 @@ pub trait Owned: Machine<Input: Unpin> + Clone + Send + Unpin {
     /// Gives it back with the reason, as [`World::send`] names it.
     fn give(self, world: &World, to: u64, ledger: &Ledger) -> Result<(), (Self, Condition)>;
 
-    /// The word that carries all of the machine to its backup, with the number of its last change.
-    fn copy(self, lsn: Lsn, ledger: Ledger) -> Remote;
+    /// The word that carries all of the machine to its backup, with the owner's epoch and the number of its last change.
+    fn copy(self, epoch: u64, lsn: Lsn, ledger: Ledger) -> Remote;
 
-    /// The word that carries changes to its backup, with the number of the last.
-    fn changes(&self, lsn: Lsn, changes: Vec<Self::Change>, note: Note) -> Remote;
+    /// The word that carries the copy of a dead owner to its heir.
+    fn orphan(self, ledger: Ledger) -> Remote;
+
+    /// The word that carries changes to its backup, with the owner's epoch and the number of the last.
+    fn changes(&self, epoch: u64, lsn: Lsn, changes: Vec<Self::Change>, note: Note) -> Remote;
 
     /// What place an input of a client has among what that client said.
     fn spoken(_input: &Self::Input) -> Spoken {
@@ -88,6 +91,16 @@ pub trait Owned: Machine<Input: Unpin> + Clone + Send + Unpin {
     fn again(_input: &Self::Input) -> Option<Self::Input> {
         None
     }
+}
+
+/// A machine that comes from another node, or from its second copy here.
+pub struct Known<M> {
+    /// It.
+    pub machine: Box<M>,
+    /// What its former owner knew beside it.
+    pub ledger: Ledger,
+    /// Who gave it and keeps a copy until there is another.
+    pub giver: Option<u64>,
 }
 
 /// What place an input has among what a client said.

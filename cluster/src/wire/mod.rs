@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Incarnation, NodeId};
 
-/// The oldest protocol version that this node speaks. Version 1 knew no leases, so its nodes promise nothing.
-pub(crate) const VERSION_MIN: u16 = 2;
+/// The oldest protocol version that this node speaks. Version 1 knew no leases, so its nodes promise nothing; version 2 did
+/// not say of a copy by which view it was made.
+pub(crate) const VERSION_MIN: u16 = 3;
 /// The newest.
-pub(crate) const VERSION_MAX: u16 = 2;
+pub(crate) const VERSION_MAX: u16 = 3;
 
 /// All that links say besides messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

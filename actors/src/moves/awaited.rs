@@ -1,0 +1,104 @@
+//! Slots that a node waits for and asks for: whose giver died on the way, or whose owner died before the new backup had
+//! all copies. Whoever was the backup before has kept them, and gives them. A giver that has nothing more to give says so too:
+//! it may have given to a node that was the owner in a view of which this one never heard.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use muster_cluster::Role;
+use muster_cluster::map::{HashMap, HashSet};
+use muster_proto::room::Room;
+use muster_proto::session::Session;
+use tokio::time::Instant;
+
+use super::{Arrival, Difference, Place, SLOT_MOVE_MAX, Source, lock};
+use crate::remote::Remote;
+use crate::world::World;
+
+/// A slot that is on its way for so long is asked for.
+const ASK_AFTER: Duration = Duration::from_secs(1);
+
+impl World {
+    /// Slots of dead owners whose copies this node may not have yet wait for those who have them; and who has the copies
+    /// that it is to have by the new view is remembered.
+    pub(super) fn expect_copies(
+        &self,
+        difference: &Difference,
+        arriving: &mut HashMap<Place, Arrival>,
+        epoch: u64,
+    ) {
+        let mut filling = lock(&self.moves.filling);
+        filling.retain(|_, (_, since)| since.elapsed() <= SLOT_MOVE_MAX);
+        for place in difference.taken.iter() {
+            let keeper = filling.remove(place).filter(|(from, _)| difference.is_alive(*from));
+            if let (Some((from, _)), false) = (keeper, arriving.contains_key(place)) {
+                arriving.entry(*place).or_default().expect_from(Source { from, then: None }, epoch);
+            }
+        }
+        let since = Instant::now();
+        filling.extend(difference.filling.iter().map(|(place, from)| (*place, (*from, since))));
+    }
+
+    /// Slots whose giver is dead are awaited from who was its backup; those without one are taken out.
+    pub(super) fn turn_to_backups(self: &Arc<Self>, orphans: &mut HashSet<Place>) {
+        let me = self.me();
+        let mut arriving = lock(&self.moves.arriving);
+        orphans.retain(|place| {
+            let Some(arrival) = arriving.get_mut(place) else { return false };
+            let Some(then) = arrival.then.take().filter(|then| *then != me && !self.is_dead(*then)) else {
+                return true;
+            };
+            arrival.expect_from(Source { from: then, then: None }, arrival.epoch);
+            false
+        });
+    }
+
+    /// Asks for slots that nobody gives unasked.
+    pub(super) fn await_orphans(&self) {
+        self.ask_for(|arrival| arrival.then.is_none());
+    }
+
+    /// Asks for slots that have been on their way for long.
+    pub(super) fn await_what_is_late(&self) {
+        self.ask_for(|arrival| arrival.time() > ASK_AFTER);
+    }
+
+    fn ask_for(&self, wanted: impl Fn(&Arrival) -> bool) {
+        let mut questions: HashMap<(Role, u64), Vec<u16>> = HashMap::default();
+        if self.moves.arriving_count() == 0 {
+            return;
+        }
+        for ((role, slot), arrival) in
+            lock(&self.moves.arriving).iter().filter(|(_, arrival)| wanted(arrival))
+        {
+            questions.entry((*role, arrival.from)).or_default().push(*slot);
+        }
+        let epoch = self.epoch();
+        for ((role, from), slots) in questions {
+            let question = Remote::Awaited { epoch, rooms: role == Role::Rooms, slots };
+            if self.send(from, question).is_err() {
+                self.count_dropped("awaited"); // and asked again
+            }
+        }
+    }
+
+    /// Another node awaits these slots: gives it what this one has of them, unless they are about to go there.
+    pub fn awaited(self: &Arc<Self>, heir: u64, rooms: bool, slots: Vec<u16>) {
+        let role = if rooms { Role::Rooms } else { Role::Sessions };
+        let mut free: HashSet<u16> = {
+            let leaving = lock(&self.moves.leaving);
+            slots.into_iter().filter(|slot| !leaving.contains_key(&(role, *slot))).collect()
+        };
+        free.retain(|slot| !self.moves.acting.is_departed(role, *slot));
+        let failed = match role {
+            Role::Sessions => self.give_orphans::<Session>(heir, &free),
+            Role::Rooms => self.give_orphans::<Room>(heir, &free),
+        };
+        let slots: Vec<u16> = free.difference(&failed).copied().collect();
+        if !slots.is_empty()
+            && self.send(heir, Remote::SlotsMoved { epoch: self.epoch(), rooms, slots }).is_err()
+        {
+            self.count_dropped("slots_moved"); // it asks again
+        }
+    }
+}
