@@ -3,7 +3,7 @@
 use jid::BareJid;
 use muster_proto::machine::{SocketId, ToSocket};
 use muster_proto::room::{self, Room};
-use muster_proto::session::{self, Order, Session, Word};
+use muster_proto::session::{self, Ask, Order, Session, Word};
 use muster_proto::stanza::Stanza;
 use serde::{Deserialize, Serialize};
 
@@ -167,14 +167,14 @@ pub enum Remote {
 /// What may happen to a session from another node.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum SessionMail {
-    /// A socket wants a resource.
-    Bind {
+    /// A socket wants a session.
+    Enter {
         /// Where it is.
         socket: SocketId,
-        /// What the client asked for.
-        resource: Option<String>,
-        /// Logged in without an account.
-        anonymous: bool,
+        /// Which one.
+        ask: Ask,
+        /// It was told to ask again.
+        again: bool,
     },
     /// A client said something.
     Client {
@@ -207,15 +207,6 @@ pub enum SessionMail {
         /// By which socket, and its number there.
         said: Option<(SocketId, u64)>,
     },
-    /// A socket wants to go on with a session.
-    Resume {
-        /// Where it is.
-        socket: SocketId,
-        /// The session's id.
-        id: String,
-        /// What the client has handled.
-        h: u32,
-    },
     /// A socket has outlived the owner of its session.
     Reattach {
         /// Which session.
@@ -231,13 +222,10 @@ impl SessionMail {
     /// What crosses a link of an input; `None` for what a node only tells itself.
     pub fn from_input(input: session::Input, said: Option<(SocketId, u64)>) -> Option<Self> {
         Some(match input {
-            session::Input::Bind { socket, resource, anonymous } => {
-                Self::Bind { socket, resource, anonymous }
-            }
+            session::Input::Enter { socket, ask, again } => Self::Enter { socket, ask, again },
             session::Input::Client { sid, stanza } => Self::Client { sid, stanza, said },
             session::Input::Closed { socket, resumable } => Self::Closed { socket, resumable },
             session::Input::Word { sid, socket, word } => Self::Word { sid, socket, word, said },
-            session::Input::Resume { socket, id, h } => Self::Resume { socket, id, h },
             session::Input::Stanza(stanza) => Self::Stanza(stanza),
             session::Input::Order(order) => Self::Order(order),
             session::Input::Reattach { sid, socket, wrote } => Self::Reattach { sid, socket, wrote },
@@ -250,13 +238,10 @@ impl SessionMail {
     /// The input.
     pub fn into_input(self) -> session::Input {
         match self {
-            Self::Bind { socket, resource, anonymous } => {
-                session::Input::Bind { socket, resource, anonymous }
-            }
+            Self::Enter { socket, ask, again } => session::Input::Enter { socket, ask, again },
             Self::Client { sid, stanza, .. } => session::Input::Client { sid, stanza },
             Self::Closed { socket, resumable } => session::Input::Closed { socket, resumable },
             Self::Word { sid, socket, word, .. } => session::Input::Word { sid, socket, word },
-            Self::Resume { socket, id, h } => session::Input::Resume { socket, id, h },
             Self::Reattach { sid, socket, wrote } => session::Input::Reattach { sid, socket, wrote },
             Self::Stanza(stanza) => session::Input::Stanza(stanza),
             Self::Order(order) => session::Input::Order(order),

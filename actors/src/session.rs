@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jid::BareJid;
 use muster_cluster::{Lsn, Role};
 use muster_proto::machine::{SocketId, ToSocket};
-use muster_proto::session::{Change, Input, Session, Word};
+use muster_proto::session::{Ask, Change, Input, Session, Word};
 use muster_proto::stanza::{Condition, Stanza};
 use muster_proto::stream::{StreamCondition, StreamError};
 
@@ -34,7 +34,7 @@ impl Owned for Session {
         match input {
             Input::Stanza(stanza) | Input::Client { stanza, .. } => Some(stanza),
             Input::Word { word: Word::Stanza(_, stanza), .. } => Some(stanza),
-            Input::Bind { .. } | Input::Word { .. } | Input::Resume { .. } | Input::Closed { .. } => None,
+            Input::Enter { .. } | Input::Word { .. } | Input::Closed { .. } => None,
             Input::Handled { .. } | Input::Reattach { .. } => None,
             Input::NodeLost(_) | Input::AccountsLost(_) | Input::Order(_) => None,
         }
@@ -51,14 +51,16 @@ impl Owned for Session {
     fn refuse(world: &Arc<World>, input: Input, condition: Condition, via: &Via) {
         match input {
             Input::Stanza(stanza) => world.route_error(&stanza, condition, via),
-            Input::Bind { socket, .. } => world.tell(socket, ToSocket::Refused(condition.into())),
+            Input::Enter { socket, ask: Ask::Bind { .. }, .. } => {
+                world.tell(socket, ToSocket::Refused(condition.into()))
+            }
             Input::Word { socket, word: Word::Enable { .. }, .. } => {
                 world.tell(socket, ToSocket::NotEnabled(condition));
             }
             // The next one says the same and more.
             Input::Word { word: Word::Acked(_), .. } => {}
             // What is not handled must not be counted: the client comes back and says it again.
-            Input::Word { socket, .. } | Input::Resume { socket, .. } | Input::Reattach { socket, .. } => {
+            Input::Word { socket, .. } | Input::Enter { socket, .. } | Input::Reattach { socket, .. } => {
                 let why = "too busy; please resume in a while";
                 let why = StreamError::because(StreamCondition::ResourceConstraint, why);
                 world.tell(socket, ToSocket::Interrupt(why));
@@ -135,7 +137,7 @@ impl Owned for Session {
                     Spoken::Says { sid: *sid, number: None, counts: false }
                 }
             },
-            Input::Resume { .. } => Spoken::Resumes,
+            Input::Enter { ask: Ask::Resume { .. }, .. } => Spoken::Resumes,
             _ => Spoken::Other,
         }
     }

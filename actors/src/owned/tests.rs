@@ -11,7 +11,7 @@ use muster_proto::feature::{Cx, Door, Feature, Features, Place, Power, Spec};
 use muster_proto::machine::SocketId;
 use muster_proto::options::{Domain, Options};
 use muster_proto::sasl::Credentials;
-use muster_proto::session::{Input, Session};
+use muster_proto::session::{Ask, Input, Session};
 use muster_proto::stanza::{Stanza, StanzaError};
 use muster_proto::store::{Key, Query, Reply, Write, collection};
 
@@ -135,7 +135,8 @@ fn a_room_that_panics_keeps_its_occupants() {
         let clumsy = Arc::new(AtomicBool::new(false));
         let world = world(clumsy.clone()).await;
         let (socket, _client) = connection(&world);
-        let bind = Input::Bind { socket, resource: Some("a".into()), anonymous: false };
+        let ask = Ask::Bind { resource: Some("a".into()), anonymous: false };
+        let bind = Input::Enter { socket, ask, again: false };
         world.call::<Session>(&"romeo@capulet.lit".parse().unwrap(), Call::Input(bind, Via::default()));
         let romeo = "from='romeo@capulet.lit/a'";
         says(

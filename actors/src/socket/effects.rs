@@ -7,12 +7,12 @@ use jid::BareJid;
 use muster_cluster::Slot;
 use muster_proto::features::account::creation;
 use muster_proto::sasl::Credentials;
-use muster_proto::session::Word;
+use muster_proto::session::{Ask, Word};
 use muster_proto::stanza::{Condition, Stanza, Trace};
 use muster_proto::store::{Key, Query, Reply, StoreError, collection};
 use muster_proto::stream::{Effect, Input, StreamCondition, StreamError};
 
-use super::said::{Ask, Said};
+use super::said::Said;
 use super::{Socket, State, ending_name};
 use crate::gate::{Entry, Want};
 use crate::keys;

@@ -309,6 +309,7 @@ impl Socket {
                 self.unhandled.handled(handled);
             }
             ToSocket::Repeat => self.say_again(ctx),
+            ToSocket::AskAgain => self.ask_again(),
             // Said again by the next owner.
             ToSocket::Bound { .. } | ToSocket::Resumed(_) if self.sid.is_some() => {}
             ToSocket::Bound { sid, jid } => {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use actix::Context;
 use jid::BareJid;
-use muster_proto::session::{Input, Session, Word};
+use muster_proto::session::{Ask, Input, Session, Word};
 use muster_proto::stanza::Stanza;
 use muster_proto::stream::{StreamCondition, StreamError};
 
@@ -22,19 +22,12 @@ pub(super) enum Said {
     Word(Word),
 }
 
-/// How a connection comes to its session.
-#[derive(Clone)]
-pub(super) enum Ask {
-    Bind { resource: Option<String>, anonymous: bool },
-    Resume { id: String, h: u32 },
-}
-
 /// What was said and is not handled.
 #[derive(Default)]
 pub(super) struct Unhandled {
     words: VecDeque<(u64, Said)>,
     /// How it comes to its session, until that has answered.
-    ask: Option<Box<Ask>>,
+    ask: Option<(BareJid, Box<Ask>)>,
     /// A gap in what the session says was seen, and the rest asked for.
     pub(super) asked_again: bool,
 }
@@ -58,12 +51,20 @@ impl Socket {
     /// Asks for a session.
     pub(super) fn ask(&mut self, account: BareJid, ask: Ask) {
         self.attached = true;
-        self.unhandled.ask = (!self.world.is_alone()).then(|| Box::new(ask.clone()));
-        let input = match ask {
-            Ask::Bind { resource, anonymous } => Input::Bind { socket: self.id, resource, anonymous },
-            Ask::Resume { id, h } => Input::Resume { socket: self.id, id, h },
-        };
-        self.world.call::<Session>(&account, Call::Input(input, Via::default()));
+        self.unhandled.ask = Some((account, Box::new(ask)));
+        self.ask_for(false);
+    }
+
+    /// Another connection has what it asked for; this one is still there.
+    pub(super) fn ask_again(&mut self) {
+        self.ask_for(true);
+    }
+
+    fn ask_for(&self, again: bool) {
+        if let Some((account, ask)) = &self.unhandled.ask {
+            let input = Input::Enter { socket: self.id, ask: Ask::clone(ask), again };
+            self.world.call::<Session>(account, Call::Input(input, Via::default()));
+        }
     }
 
     /// Tells the session, which answers when it has handled so much.
@@ -111,8 +112,6 @@ impl Socket {
             self.reattach();
             return self.say_again(ctx);
         }
-        if let (Some(ask), Some(account)) = (self.unhandled.ask.take(), self.stream.account().cloned()) {
-            self.ask(account, *ask);
-        }
+        self.ask_for(false);
     }
 }

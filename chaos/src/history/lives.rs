@@ -48,6 +48,8 @@ pub struct Refusal {
     pub at: Duration,
     /// At which node it had been.
     pub left: usize,
+    /// When and why its connection there was lost.
+    pub lost: Option<(Duration, String)>,
     /// Which node refused.
     pub node: usize,
     /// What it said.

@@ -15,10 +15,12 @@ fn check(history: &History, terms: &Terms) -> Vec<String> {
         return Vec::new();
     }
     let say = |refusal: &crate::history::Refusal| {
+        let lost = refusal.lost.as_ref().map(|(at, why)| format!(" at {:.2} s ({why})", at.as_secs_f64()));
         format!(
-            "client {}, lost at node {}, was refused by node {} at {:.2} s: {}",
+            "client {}, lost at node {}{}, was refused by node {} at {:.2} s: {}",
             history.lives[refusal.life].client,
             refusal.left,
+            lost.unwrap_or_default(),
             refusal.node,
             refusal.at.as_secs_f64(),
             refusal.why

@@ -30,8 +30,9 @@ impl Play {
         } else {
             if let (Some(life), Some(why)) = (session.life, entrance.refused) {
                 let (left, node) = (session.left, session.node);
+                let lost = lost_at.map(|at| (at, session.lost_for.clone()));
                 let mut history = self.chronicle.write();
-                history.refusals.push(Refusal { life, at: now, left, node, why });
+                history.refusals.push(Refusal { life, at: now, left, lost, node, why });
                 history.lives[life].to = Some(now);
             }
             let mut history = self.chronicle.write();
@@ -73,6 +74,7 @@ impl Play {
         }
         if session.is_in() {
             session.lost_at = Some(now);
+            why.clone_into(&mut session.lost_for);
             session.left = session.node;
         }
         if why.contains("handled-count-too-high") {

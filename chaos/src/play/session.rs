@@ -40,6 +40,8 @@ pub(super) struct Session {
     acked: u32,
     /// When the connection was lost, if it is.
     pub(super) lost_at: Option<Duration>,
+    /// Why it was lost the last time.
+    pub(super) lost_for: String,
     pub(super) asked_at: Option<Duration>,
     /// When it was last asked, answered or not.
     pub(super) last_ask: Duration,
@@ -66,6 +68,7 @@ impl Session {
             written: 0,
             acked: 0,
             lost_at: None,
+            lost_for: String::new(),
             asked_at: None,
             last_ask: Duration::ZERO,
         }

@@ -61,16 +61,35 @@ pub struct Session {
     under_way: UnderWay,
 }
 
-/// What happens to an account.
-pub enum Input {
-    /// A socket has logged in and wants a resource.
+/// How a connection comes to a session.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Ask {
+    /// It wants a new one.
     Bind {
-        /// Where it is.
-        socket: SocketId,
-        /// What the client asked for; the server chooses if `None`.
+        /// The resource that the client asked for; the server chooses if `None`.
         resource: Option<String>,
         /// Logged in by SASL ANONYMOUS: the account exists only as long as this.
         anonymous: bool,
+    },
+    /// It wants to go on with one that the client had before (XEP-0198 §5).
+    Resume {
+        /// As [`ToSocket::Enabled`] named it.
+        id: String,
+        /// The client has handled our stanzas up to this number.
+        h: u32,
+    },
+}
+
+/// What happens to an account.
+pub enum Input {
+    /// A socket has logged in and wants a session.
+    Enter {
+        /// Where it is.
+        socket: SocketId,
+        /// Which session.
+        ask: Ask,
+        /// It was told to ask again ([`ToSocket::AskAgain`]): it is there still, and this was not long under way.
+        again: bool,
     },
     /// A client of this account sent a stanza. `from` is not set yet.
     Client {
@@ -87,15 +106,6 @@ pub enum Input {
         socket: SocketId,
         /// What it said.
         word: Word,
-    },
-    /// A socket has logged in and wants to go on with a session that it had before (XEP-0198 §5).
-    Resume {
-        /// Where it is.
-        socket: SocketId,
-        /// As [`crate::machine::ToSocket::Enabled`] named it.
-        id: String,
-        /// The client has handled our stanzas up to this number.
-        h: u32,
     },
     /// All that the client of a managed session has led to, up to the stanza of that number, is safe.
     Handled {
@@ -235,10 +245,9 @@ impl Machine for Session {
         let first = out.effects.len();
         self.under_way.share = None;
         match input {
-            Input::Bind { socket, resource, anonymous } => self.bind(socket, resource, anonymous, env, out),
+            Input::Enter { socket, ask, again } => self.asked(socket, ask, again, env, out),
             Input::Client { sid, stanza } => self.client(sid, stanza, env, out),
             Input::Word { sid, socket, word } => self.word(sid, socket, word, env, out),
-            Input::Resume { socket, id, h } => self.resume(socket, &id, h, env, out),
             Input::Handled { sid, number } => self.counted_up_to(sid, number, out),
             Input::Reattach { sid, socket, wrote } => self.reattach(sid, socket, wrote, out),
             Input::Closed { socket, resumable } => self.closed(socket, resumable, env, out),

@@ -3,7 +3,8 @@
 use jid::{FullJid, Jid};
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Managed, Session};
+use super::resume::is_ahead;
+use super::{Ask, Change, Managed, Session, managed};
 use crate::machine::{Env, Machine, Out, SocketId, ToSocket};
 use crate::stanza::{Condition, Stanza, StanzaError};
 use crate::store::{Key, Query, Reply, collection};
@@ -77,7 +78,39 @@ impl Session {
 /// How a resource is bound.
 impl Session {
     /// A socket has logged in and wants a resource (RFC 6120 §7).
-    pub(super) fn bind(
+    /// A connection has logged in. What another one has it gets only when it says that it is there still: a word may be
+    /// long under way, and its client has come to its session by another node since then.
+    pub(super) fn asked(
+        &mut self,
+        socket: SocketId,
+        ask: Ask,
+        again: bool,
+        env: &Env<'_>,
+        out: &mut Out<Self>,
+    ) {
+        if !again && self.is_held_by_another(socket, &ask) {
+            return out.socket(socket, ToSocket::AskAgain);
+        }
+        match ask {
+            Ask::Bind { resource, anonymous } => self.bind(socket, resource, anonymous, env, out),
+            Ask::Resume { id, h } => self.resume(socket, &id, h, env, out),
+        }
+    }
+
+    fn is_held_by_another(&self, socket: SocketId, ask: &Ask) -> bool {
+        let holder = match ask {
+            Ask::Bind { resource, .. } => resource.as_deref().and_then(|name| self.resource_named(name)),
+            Ask::Resume { id, h } => {
+                managed::read_id(id).and_then(|(sid, _)| self.resource(sid)).filter(|it| {
+                    let managed = it.managed.as_ref();
+                    managed.is_some_and(|managed| managed.is_attached() || is_ahead(managed.acked(), *h))
+                })
+            }
+        };
+        holder.is_some_and(|resource| resource.socket != socket)
+    }
+
+    fn bind(
         &mut self,
         socket: SocketId,
         wish: Option<String>,

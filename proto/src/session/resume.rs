@@ -194,10 +194,6 @@ impl Session {
             return out.socket(socket, ToSocket::NotResumed(h));
         };
         let sid = resource.sid;
-        // A word that was long under way, of a connection that is gone: since then the client has had more elsewhere.
-        if resource.socket != socket && managed.is_attached() && is_ahead(managed.acked(), h) {
-            return out.socket(socket, ToSocket::NotResumed(Some(managed.heard)));
-        }
         if resource.socket != socket && managed.is_attached() {
             let why = StreamError::because(StreamCondition::Conflict, "resumed by another connection");
             out.socket(resource.socket, ToSocket::End(why));

@@ -49,11 +49,7 @@ impl World {
     /// A client that has just logged in wants to go on with a session; see [`World::resumed`] for what came of it.
     pub fn resumes(&mut self, account: &str, id: &str, h: u32) -> Client {
         let account = BareJid::new(account).expect("the test's JID is valid");
-        let client = Client(self.sockets.len());
-        self.sockets.push(Socket { address: Some(account.clone()), ..Socket::default() });
-        let input = session::Input::Resume { socket: client.socket(), id: id.to_owned(), h };
-        self.happens(Event::Session(account, input));
-        client
+        self.comes_in(&account, session::Ask::Resume { id: id.to_owned(), h })
     }
 
     /// How the client's session went on: or, if it did not, how many of its stanzas were handled, if that was known.

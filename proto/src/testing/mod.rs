@@ -52,6 +52,8 @@ pub struct World {
 #[derive(Default)]
 struct Socket {
     address: Option<BareJid>,
+    /// How it comes to its session.
+    ask: Option<session::Ask>,
     bound: Option<(u64, FullJid)>,
     told: Vec<ToSocket>,
     counted: Option<Counted>,
@@ -151,12 +153,7 @@ impl World {
 
     /// Asks for a resource; see [`World::refused`] for what came of it.
     pub fn connect(&mut self, account: &BareJid, resource: Option<&str>, anonymous: bool) -> Client {
-        let client = Client(self.sockets.len());
-        self.sockets.push(Socket { address: Some(account.clone()), ..Socket::default() });
-        let resource = resource.map(ToOwned::to_owned);
-        let input = session::Input::Bind { socket: client.socket(), resource, anonymous };
-        self.happens(Event::Session(account.clone(), input));
-        client
+        self.comes_in(account, session::Ask::Bind { resource: resource.map(ToOwned::to_owned), anonymous })
     }
 
     /// The client sends a stanza.
@@ -418,13 +415,28 @@ impl World {
         }
     }
 
-    fn tell(&mut self, socket: SocketId, what: ToSocket) {
-        let socket = &mut self.sockets[usize::try_from(socket.number).expect("the world's own number")];
+    /// A client that has just logged in wants a session.
+    fn comes_in(&mut self, account: &BareJid, ask: session::Ask) -> Client {
+        let client = Client(self.sockets.len());
+        let address = Some(account.clone());
+        self.sockets.push(Socket { address, ask: Some(ask.clone()), ..Socket::default() });
+        let input = session::Input::Enter { socket: client.socket(), ask, again: false };
+        self.happens(Event::Session(account.clone(), input));
+        client
+    }
+
+    fn tell(&mut self, socket_id: SocketId, what: ToSocket) {
+        let socket = &mut self.sockets[usize::try_from(socket_id.number).expect("the world's own number")];
         socket.count(&what);
         match &what {
             ToSocket::Bound { sid, jid } => socket.bound = Some((*sid, jid.clone())),
             ToSocket::Refused(error) => socket.refused = Some(error.clone()),
             ToSocket::End(error) | ToSocket::Interrupt(error) => socket.ended = Some(error.clone()),
+            ToSocket::AskAgain => {
+                let (Some(account), Some(ask)) = (socket.address.clone(), socket.ask.clone()) else { return };
+                let input = session::Input::Enter { socket: socket_id, ask, again: true };
+                return self.events.push_back(Event::Session(account, input));
+            }
             _ => {}
         }
         socket.told.push(what);

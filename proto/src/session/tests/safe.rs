@@ -5,7 +5,7 @@ use jid::BareJid;
 use super::*;
 use crate::feature::Features;
 use crate::machine::{Effect, Env, Machine, Out, SocketId, Timestamp, ToSocket};
-use crate::session::{Input, Session, Word};
+use crate::session::{Ask, Input, Session, Word};
 use crate::testing::options;
 
 const MESSAGE: &str = "<message to='romeo@montague.lit' type='chat'><body/></message>";
@@ -22,7 +22,10 @@ fn step(session: &mut Session, input: Input) -> Out<Session> {
 fn a_stanza_is_counted_when_all_that_it_led_to_is_safe() {
     let mut session = Session::new(BareJid::new("juliet@capulet.lit").unwrap(), vec![]);
     let socket = SocketId { node: 1, number: 1 };
-    step(&mut session, Input::Bind { socket, resource: None, anonymous: true });
+    step(
+        &mut session,
+        Input::Enter { socket, ask: Ask::Bind { resource: None, anonymous: true }, again: false },
+    );
     let sid = session.resources[0].sid;
     let word = |word| Input::Word { sid, socket, word };
     step(&mut session, word(Word::Enable { resume: false, max: None }));
@@ -60,20 +63,19 @@ fn a_socket_that_outlives_its_owner_gets_what_it_did_not_write() {
 }
 
 #[test]
-fn a_resumption_that_was_long_under_way_does_not_disturb_the_one_that_came_after() {
-    let mut world = World::default();
-    let (romeo, juliet) = lovers(&mut world);
-    let (id, _) = world.enables(juliet, true, None);
-    let id = id.unwrap();
-    for _ in 1..=3 {
-        world.says(romeo, &MESSAGE.replace("romeo@montague.lit", JULIET));
+fn what_was_long_under_way_disturbs_no_session_that_came_after() {
+    let mut session = Session::new(BareJid::new("juliet@capulet.lit").unwrap(), vec![]);
+    let (late, socket) = (SocketId { node: 1, number: 1 }, SocketId { node: 2, number: 7 });
+    let bind = || Ask::Bind { resource: Some("balcony".into()), anonymous: true };
+    step(&mut session, Input::Enter { socket, ask: bind(), again: false });
+    let sid = session.resources[0].sid;
+    step(&mut session, Input::Word { sid, socket, word: Word::Enable { resume: true, max: None } });
+    let id = crate::session::managed::id(sid, session.resources[0].managed.as_ref().unwrap().nonce);
+    for ask in [bind(), Ask::Resume { id, h: 0 }] {
+        let out = step(&mut session, Input::Enter { socket: late, ask, again: false });
+        assert!(matches!(&out.effects[..], [Effect::Socket(to, ToSocket::AskAgain)] if *to == late));
+        assert!(out.changes.is_empty(), "its connection may be gone");
     }
-    world.leaves(juliet);
-    let again = world.resumes("juliet@capulet.lit", &id, 2);
-    world.acks(again, 3);
-    let late = world.resumes("juliet@capulet.lit", &id, 1);
-    assert_eq!(world.resumed(late), Some(Err(Some(0))));
-    assert_eq!(world.ended(again), None);
-    world.acks(again, 3);
-    assert_eq!(world.ended(again), None, "both count as they did");
+    step(&mut session, Input::Enter { socket: late, ask: bind(), again: true });
+    assert_eq!(session.resources[0].socket, late, "the new one wins if it is there (RFC 6120 §7.7.2.2)");
 }
