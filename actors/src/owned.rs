@@ -116,7 +116,9 @@ impl<M: Owned> Owner<M> {
         known: Option<Known<M>>,
     ) -> Self {
         let (state, ledger, giver) = match known {
-            Some(Known { machine, ledger, giver }) => (State::Inherited(machine, VecDeque::new()), ledger, giver),
+            Some(Known { machine, ledger, giver }) => {
+                (State::Inherited(machine, VecDeque::new()), ledger, giver)
+            }
             None => (State::Loading(VecDeque::new()), Ledger::default(), None),
         };
         let remembers = (!ledger.is_blank()).then(|| Instant::now() + Duration::from_secs(SILENT_SECONDS));
