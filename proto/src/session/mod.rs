@@ -73,7 +73,7 @@ pub enum Ask {
     },
     /// It wants to go on with one that the client had before (XEP-0198 §5).
     Resume {
-        /// As [`ToSocket::Enabled`] named it.
+        /// As [`ToSocket::Enabled`](crate::machine::ToSocket::Enabled) named it.
         id: String,
         /// The client has handled our stanzas up to this number.
         h: u32,
@@ -88,7 +88,7 @@ pub enum Input {
         socket: SocketId,
         /// Which session.
         ask: Ask,
-        /// It was told to ask again ([`ToSocket::AskAgain`]): it is there still, and this was not long under way.
+        /// It was told to ask again ([`ToSocket::AskAgain`](crate::machine::ToSocket::AskAgain)): it is there still, and this was not long under way.
         again: bool,
     },
     /// A client of this account sent a stanza. `from` is not set yet.
