@@ -5,7 +5,7 @@
 pub enum Demand {
     /// Under whatever faults: safety.
     Always,
-    /// Under any single fault: the whole promise.
+    /// Under any single fault, be it in the middle of a planned change: the whole promise.
     SingleFault,
 }
 

@@ -149,8 +149,9 @@ async fn direct(scene: Scene, acts: Option<Vec<Act>>, mut chance: Chance) -> Out
     let Scene { nodes, network, store, history } = scene.clone();
     let oracle = Rc::new(Oracle::new(history.clone()));
     let mut roles = cast(&mut chance);
-    let (drawn, single) = fault::plan(nodes.count(), &mut chance);
-    let (single, acts) = (acts.as_ref().map_or(single, |acts| acts.len() < 2), acts.unwrap_or(drawn));
+    let drawn = fault::plan(nodes.count(), &mut chance);
+    let acts = acts.unwrap_or(drawn);
+    let (single, borne) = (acts.len() < 2, fault::are_borne(&acts));
     note!(history, "{} nodes, {} clients, {acts:?}", nodes.count(), roles.len());
     roles.iter_mut().for_each(|role| role.asks_again = !single);
     accounts(&store, &roles).await;
@@ -187,7 +188,7 @@ async fn direct(scene: Scene, acts: Option<Vec<Act>>, mut chance: Chance) -> Out
     oracle.judge(&roles);
     nodes.commits().faults().iter().for_each(|fault| oracle.fault(Invariant::OneOwner, fault));
     store.faults().iter().for_each(|fault| oracle.fault(Invariant::OneWriter, fault));
-    verdict(&oracle, single, &history)
+    verdict(&oracle, borne, &history)
 }
 
 async fn misfortune(acts: Vec<Act>, scene: &Scene, chance: &mut Chance) {
@@ -230,10 +231,10 @@ fn converged(scene: &Scene, oracle: &Oracle) {
     }
 }
 
-fn verdict(oracle: &Oracle, single: bool, history: &History) -> Outcome {
+fn verdict(oracle: &Oracle, borne: bool, history: &History) -> Outcome {
     let demanded = |invariant: &Invariant| match invariant.demand() {
         Demand::Always => true,
-        Demand::SingleFault => single,
+        Demand::SingleFault => borne,
     };
     let (violations, tolerated): (Vec<_>, Vec<_>) =
         oracle.faults().into_iter().partition(|(invariant, _)| demanded(invariant));
