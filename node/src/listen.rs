@@ -20,8 +20,8 @@ use crate::pace::Pace;
 
 /// Connections that the kernel may hold until they are accepted.
 const BACKLOG: u32 = 4096;
-/// Descriptors that clients leave for others.
-const RESERVE: usize = 128;
+/// Descriptors that clients leave for others: links to up to a hundred nodes among them.
+const RESERVE: usize = 256;
 /// How long accepting waits when there is no descriptor left.
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long a connection may be silent before the kernel asks whether the peer is there.
@@ -98,7 +98,8 @@ fn without_reserve(limit: usize) -> usize {
     limit.saturating_sub(RESERVE).max(limit / 2)
 }
 
-/// Accepts for ever; while `is_full`, new connections wait in the kernel.
+/// Accepts for ever. While `is_full`, new connections are closed at once: another node may have a place, and who waited here
+/// would not look for it.
 pub async fn accept_all(
     listener: TcpListener,
     pace: Option<Arc<Pace>>,
@@ -110,19 +111,15 @@ pub async fn accept_all(
         counter!("muster_accept_errors_total").increment(1);
         if logged.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
             logged = Some(Instant::now());
-            tracing::error!(%error, "new connections wait: raise the limit of open files (LimitNOFILE, ulimit -n)");
+            tracing::error!(%error, "new connections are not taken: raise the limit of open files (LimitNOFILE, ulimit -n)");
         }
     };
     loop {
-        if is_full() {
-            complain(&"as many clients as there are descriptors for");
-            tokio::time::sleep(PAUSE).await;
-            continue;
-        }
         if let Some(pace) = &pace {
             pace.turn().await;
         }
         match listener.accept().await.and_then(|(socket, peer)| Ok((socket.into_std()?, peer))) {
+            Ok(_) if is_full() => complain(&"as many clients as there are descriptors for"),
             Ok((socket, peer)) => {
                 // One that is gone already will be noticed when it is read.
                 let _ = keep_alive(&socket);
@@ -172,6 +169,17 @@ mod tests {
         accepting.abort();
     }
 
+    #[tokio::test]
+    async fn who_comes_when_all_places_are_taken_is_sent_away_at_once() {
+        let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = listener.local_addr().unwrap();
+        let accepting = tokio::spawn(accept_all(listener, None, || true, |_, _| panic!("it was taken")));
+        let mut client = tokio::net::TcpStream::connect(address).await.unwrap();
+        let read = tokio::io::AsyncReadExt::read(&mut client, &mut [0]).await;
+        assert!(matches!(read, Ok(0) | Err(_)), "its connection ends");
+        accepting.abort();
+    }
+
     #[test]
     fn only_its_user_can_connect_to_a_unix_socket_and_a_dead_one_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
@@ -191,6 +199,6 @@ mod tests {
     fn want_of_descriptors_is_waited_out_and_a_lost_connection_is_not() {
         assert!(is_exhaustion(&io::Error::from(Errno::MFILE)));
         assert!(!is_exhaustion(&io::Error::from(Errno::CONNABORTED)));
-        assert_eq!((without_reserve(80), without_reserve(1024)), (40, 896));
+        assert_eq!((without_reserve(80), without_reserve(1024)), (40, 768));
     }
 }

@@ -215,7 +215,7 @@ impl Clients {
         self.open_at(id, self.targets.index(id, 0), None);
     }
 
-    /// The number of a client's target, `hop` further than its first.
+    /// The number of a client's target; of another one at each `hop`.
     #[must_use]
     pub fn target(&self, id: ClientId, hop: usize) -> usize {
         self.targets.index(id, hop)

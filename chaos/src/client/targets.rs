@@ -55,13 +55,16 @@ impl Targets {
         }
     }
 
-    /// The number of the one that a client has, `hop` further than at first.
+    /// The number of the one that a client has; of another one at each `hop`, such that those who leave one spread over all
+    /// others.
     pub(super) fn index(&self, id: usize, hop: usize) -> usize {
-        let index = match self.distance {
+        let count = self.addresses.len();
+        let place = match self.distance {
             Distance::Apart => id,
             Distance::Together => id / 2,
         };
-        (index + hop) % self.addresses.len()
+        let further = if hop == 0 || count == 1 { 0 } else { 1 + (place / count + hop - 1) % (count - 1) };
+        (place + further) % count
     }
 
     /// Where an account comes from, if that is not left to the system.
@@ -92,5 +95,17 @@ mod tests {
         targets.distance = Distance::Together;
         assert_eq!(apart(&targets), 0);
         assert_ne!(targets.index(4, 0), targets.index(4, 1));
+    }
+
+    #[test]
+    fn who_leaves_a_target_spreads_over_all_others() {
+        let addresses: Vec<SocketAddr> =
+            (1..=4).map(|port| SocketAddr::from(([127, 0, 0, 1], port))).collect();
+        let targets = Targets::of(&addresses);
+        let next: Vec<usize> = (0..12).filter(|id| id % 4 == 3).map(|id| targets.index(id, 1)).collect();
+        assert_eq!(next, [0, 1, 2]);
+        let hops: Vec<usize> = (0..4).map(|hop| targets.index(3, hop)).collect();
+        assert_eq!(hops, [3, 0, 1, 2]);
+        assert_eq!(Targets::of(&addresses[..1]).index(3, 2), 0);
     }
 }
