@@ -77,8 +77,7 @@ impl Session {
 
 /// How a resource is bound.
 impl Session {
-    /// A socket has logged in and wants a resource (RFC 6120 §7).
-    /// A connection has logged in. What another one has it gets only when it says that it is there still: a word may be
+    /// A connection has logged in and wants a session. What another one has it gets only when it says that it is there still: a word may be
     /// long under way, and its client has come to its session by another node since then.
     pub(super) fn asked(
         &mut self,
