@@ -12,7 +12,7 @@ const ASK_EVERY: Duration = Duration::from_millis(200);
 const VOTE_HOLDS: Duration = Duration::from_secs(1);
 /// A link that is silent is given this time to be made anew if gossip still believes in the peer.
 const REDIAL_TIME_MAX: Duration = Duration::from_secs(1);
-/// A link that is missing for so long, with a peer that others still hear, will not come back soon.
+/// A peer that others still hear, and this node has not for so long, will not come back to it soon.
 const MISSING_AFTER: Duration = Duration::from_secs(3);
 /// If this node's own clock jumps so far between ticks, it was itself who stood still.
 const STALL: Duration = Duration::from_millis(700);
@@ -191,13 +191,13 @@ impl Suspicion {
         now: Duration,
     ) -> impl Iterator<Item = (&'a Member, u16)> {
         view.members.iter().filter(|m| m.state == State::Up).filter_map(move |member| {
-            let Contact { link: Link::Lost { since, gone: false, .. }, rumour, .. } =
+            let Contact { link: Link::Lost { heard, gone: false, .. }, rumour, .. } =
                 self.contacts.get(&member.incarnation)?
             else {
                 return None;
             };
             let rumour = rumour.filter(|rumour| rumour.alive)?;
-            (now.saturating_sub(*since) >= MISSING_AFTER).then_some((member, rumour.missing))
+            (now.saturating_sub(*heard) >= MISSING_AFTER).then_some((member, rumour.missing))
         })
     }
 
