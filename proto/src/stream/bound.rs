@@ -25,7 +25,7 @@ impl Stream {
             Ok(resource) => {
                 let (account, anonymous) = (who.account.clone(), who.anonymous);
                 out.push(Effect::Bind { account, resource, anonymous });
-                Ok(State::Binding(who, stanza))
+                Ok(State::Binding(who, Box::new(stanza)))
             }
             Err(error) => {
                 answer_error(&stanza, error, out);

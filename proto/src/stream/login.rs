@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use minidom::Element;
 
 use super::steps::write_element;
-use super::{Channel, Effect, State, Stream, StreamCondition, StreamError, Who, features};
+use super::{Channel, Effect, State, Stream, StreamCondition, StreamError, TlsFacts, Who, features};
 use crate::machine::Env;
 use crate::ns;
 use crate::options::Domain;
@@ -39,7 +39,7 @@ impl Stream {
         self.refuse(failure, env, out)
     }
 
-    fn start(&mut self, element: &Element, env: &Env<'_>) -> Result<(Exchange, Step), Failure> {
+    fn start(&mut self, element: &Element, env: &Env<'_>) -> Result<(Box<Exchange>, Step), Failure> {
         let domain = self.domain.as_deref().and_then(|name| env.options.domain(name));
         let domain = domain.ok_or(Failure::TemporaryAuthFailure)?;
         let mechanism = self.choose(element.attr("mechanism").unwrap_or_default(), domain)?;
@@ -58,7 +58,8 @@ impl Stream {
             secret: env.options.sasl_secret,
             iterations: env.options.sasl_iterations,
         };
-        Ok(Exchange::start(mechanism, initial.as_deref(), at))
+        let (exchange, step) = Exchange::start(mechanism, initial.as_deref(), at);
+        Ok((Box::new(exchange), step))
     }
 
     fn choose(&self, name: &str, domain: &Domain) -> Result<Mechanism, Failure> {
@@ -75,7 +76,7 @@ impl Stream {
     /// Does what an exchange asks for.
     pub(super) fn proceed(
         &mut self,
-        exchange: Exchange,
+        exchange: Box<Exchange>,
         step: Step,
         env: &Env<'_>,
         out: &mut Vec<Effect>,
@@ -98,6 +99,9 @@ impl Stream {
                 out.push(Effect::LoggedIn(account.clone()));
                 write_element(out, &el("success", ns::SASL).text_of(text));
                 self.account = Some(account.clone());
+                if let Channel::Tls(facts) = &mut self.channel {
+                    *facts = TlsFacts::default(); // Only a log-in wants to know them.
+                }
                 self.restart();
                 Ok(State::Reopening(Who { account, anonymous }))
             }

@@ -208,7 +208,8 @@ pub struct Stream {
     numbers: Option<Box<management::Numbers>>,
 }
 
-/// Where the stream stands. Each step consumes it, so nothing is half-done after an error.
+/// Where the stream stands. Each step consumes it, so nothing is half-done after an error. What only passes is boxed: an
+/// open stream holds none of it.
 #[derive(Debug)]
 enum State {
     /// The client must open the stream.
@@ -220,17 +221,17 @@ enum State {
     /// The client must log in.
     LogIn,
     /// The world must make an account, which answers this IQ.
-    Registering(Stanza),
+    Registering(Box<Stanza>),
     /// It must go on with it.
-    Responding(Exchange),
+    Responding(Box<Exchange>),
     /// The world must answer before it can.
-    Asking(Exchange),
+    Asking(Box<Exchange>),
     /// It has logged in and must open the stream again.
     Reopening(Who),
     /// It must bind a resource.
     Unbound(Who),
     /// Its account must agree, which answers this IQ.
-    Binding(Who, Stanza),
+    Binding(Who, Box<Stanza>),
     /// Its account must agree that it goes on with the session of this id.
     Resuming(Who, String),
     /// It talks.

@@ -44,7 +44,7 @@ impl Stream {
             Kind::Iq(IqType::Set) => match wish(&iq, domain) {
                 Ok((account, password)) => {
                     out.push(Effect::Register { account, password });
-                    Ok(State::Registering(without_content(iq)))
+                    Ok(State::Registering(Box::new(without_content(iq))))
                 }
                 Err(error) => {
                     answer_error(&without_content(iq), error, out);
