@@ -157,10 +157,11 @@ impl Session {
         env: &Env<'_>,
         out: &mut Out<Self>,
     ) -> Vec<u64> {
-        // While older messages are on their way out of the store, newer ones queue behind them (RFC 6120 §10.1).
+        // While older messages are on their way into or out of the store, newer ones queue behind them (RFC 6120 §10.1).
         // Out of the store all who want messages get them: so only what is for all of these.
         let is_for_readers = || sids == self.readers();
-        let queues = self.under_way.handing_over && self.is_worth_keeping(stanza) && is_for_readers();
+        let passes = self.under_way.handing_over || self.under_way.keeping > 0;
+        let queues = passes && self.is_worth_keeping(stanza) && is_for_readers();
         if queues && self.has_room(env) {
             self.keep(Stanza::clone(stanza), env, out);
             return vec![];

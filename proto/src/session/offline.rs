@@ -60,8 +60,10 @@ impl Session {
         }
         let id = (env.now.0 * 1_000).max(self.offline.id_last + 1);
         self.commit(Change::Kept(id), out);
+        self.under_way.keeping += 1;
         let write = Write::Append(self.offline_key(), id, stanza.to_xml());
         out.store(vec![write], move |session, reply, env, out| {
+            session.under_way.keeping = session.under_way.keeping.saturating_sub(1);
             let Err(error) = reply else { return session.hand_over(out) };
             session.commit(Change::Lost, out);
             // The user may have come meanwhile.
@@ -97,6 +99,9 @@ impl Session {
                 return; // gone again: it goes on waiting
             }
             let Some((last, _)) = messages.last() else {
+                if session.under_way.keeping > 0 {
+                    return; // handed over as soon as it is written
+                }
                 let Offline { count, taken, .. } = session.offline;
                 return session.commit(Change::Taken(count, taken), out);
             };

@@ -12,6 +12,8 @@ pub(super) struct UnderWay {
     pub(super) questions: usize,
     /// What came of managed clients and is not counted yet.
     pub(super) came: Vec<Came>,
+    /// Messages that are being written, to be kept.
+    pub(super) keeping: usize,
     /// Kept messages are being read, to be handed over.
     pub(super) handing_over: bool,
     /// The message that is being given to several clients.

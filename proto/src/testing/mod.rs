@@ -21,7 +21,7 @@ use crate::options::{Domain, Limits, Options};
 use crate::room::{self, Room};
 use crate::session::{self, LostAccounts, Order, Session};
 use crate::stanza::{Kind, PresenceType, Stanza, StanzaError};
-use crate::store::{Reply, StoreError, collection};
+use crate::store::{Reply, StoreError, Write, collection};
 use crate::stream::StreamError;
 
 /// A client of the world: its connection.
@@ -46,6 +46,8 @@ pub struct World {
     events: VecDeque<Event>,
     /// What waits for a store that takes its time.
     answers: Option<VecDeque<Event>>,
+    /// What waits to be written, in a store that is full for now.
+    unwritten: Option<VecDeque<Event>>,
 }
 
 /// One connection.
@@ -68,6 +70,7 @@ enum Event {
     Room(BareJid, room::Input),
     SessionAlarm(BareJid),
     SessionThen(BareJid, Then<Session>, Result<Reply, StoreError>),
+    SessionWrite(BareJid, Vec<Write>, Then<Session>),
     RoomThen(BareJid, Then<Room>, Result<Reply, StoreError>),
     SessionDerived(BareJid, Derived<Session>, Box<str>),
     RoomDerived(BareJid, Derived<Room>, Box<str>),
@@ -123,6 +126,7 @@ impl World {
             sockets: vec![],
             events: VecDeque::new(),
             answers: None,
+            unwritten: None,
         }
     }
 
@@ -281,6 +285,17 @@ impl World {
         self.run();
     }
 
+    /// From now on what sessions write waits until [`World::store_writes`]; what they ask is answered.
+    pub fn store_is_full(&mut self) {
+        self.unwritten = Some(VecDeque::new());
+    }
+
+    /// What waits is written, and from now on all is at once.
+    pub fn store_writes(&mut self) {
+        self.events.extend(self.unwritten.take().unwrap_or_default());
+        self.run();
+    }
+
     fn happens(&mut self, event: Event) {
         self.events.push_back(event);
         self.run();
@@ -313,6 +328,10 @@ impl World {
             }
             Event::SessionThen(address, then, answer) => {
                 self.session_step(address, |machine, env, out| then(machine, answer, env, out));
+            }
+            Event::SessionWrite(address, writes, then) => {
+                let answer = self.store.write(&writes);
+                self.answer(Event::SessionThen(address, then, answer));
             }
             Event::SessionDerived(address, then, password) => {
                 let credentials = derive(&password);
@@ -347,8 +366,11 @@ impl World {
                     self.answer(Event::SessionThen(address.clone(), then, answer));
                 }
                 Effect::Store(writes, then) => {
-                    let answer = self.store.write(&writes);
-                    self.answer(Event::SessionThen(address.clone(), then, answer));
+                    let write = Event::SessionWrite(address.clone(), writes, then);
+                    match &mut self.unwritten {
+                        Some(unwritten) => unwritten.push_back(write),
+                        None => self.step(write),
+                    }
                 }
                 Effect::Derive(password, then) => {
                     self.events.push_back(Event::SessionDerived(address.clone(), then, password));

@@ -115,6 +115,21 @@ fn a_message_that_comes_meanwhile_does_not_overtake() {
 }
 
 #[test]
+fn what_is_still_being_written_when_its_reader_comes_is_not_overtaken_nor_forgotten() {
+    let mut world = World::default();
+    let (romeo, juliet) = (world.enter(ROMEO), world.bind(JULIET));
+    world.store_is_full();
+    write(&mut world, romeo, "one");
+    world.says(juliet, "<presence/>");
+    write(&mut world, romeo, "two");
+    assert_eq!(bodies(&mut world, juliet), [""; 0]);
+    world.store_writes();
+    assert_eq!(bodies(&mut world, juliet), ["one", "two"]);
+    write(&mut world, romeo, "three");
+    assert_eq!(bodies(&mut world, juliet), ["three"]);
+}
+
+#[test]
 fn who_is_there_hears_a_message_even_if_no_more_may_wait() {
     let mut world = World::default();
     world.options.limits.offline_messages_max = 1;
