@@ -383,7 +383,8 @@ impl Council {
         if self.alone {
             return self.without_others();
         }
-        if self.given_up.iter().any(|peer| self.suspicion.is_linked(*peer)) {
+        let is_back = |peer: &Incarnation| *peer == me || self.suspicion.is_linked(*peer);
+        if self.given_up.iter().any(is_back) {
             // It is there after all. A new epoch takes back the word, which somebody may still count.
             return Some(self.view.next(self.view.members.clone()));
         }

@@ -56,6 +56,22 @@ fn of_two_without_a_link_that_a_third_sees_one_makes_way_and_comes_back_when_lin
 }
 
 #[test]
+fn who_would_make_way_while_the_store_is_away_stays_if_the_link_is_back_before() {
+    let mut world = three();
+    world.cut(1, 2, Cut::Silent);
+    world.run(Duration::from_millis(2_500));
+    world.away = BTreeSet::from([1, 2, 3]);
+    world.run(Duration::from_secs(4));
+    assert_eq!(world.acting(), [1, 3], "it gave itself up, and could not say so");
+    world.cut.clear();
+    world.run(Duration::from_secs(4));
+    world.away.clear();
+    world.run(Duration::from_secs(4));
+    assert!(world.ousted.is_empty());
+    assert_eq!(world.acting(), [1, 2, 3]);
+}
+
+#[test]
 fn who_lacks_most_links_makes_way_whatever_its_name() {
     let mut world = of(&[("a", 1), ("b", 2), ("c", 3), ("d", 4), ("e", 5)]);
     world.cut(1, 2, Cut::Silent);
