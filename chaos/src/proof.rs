@@ -68,7 +68,7 @@ pub fn prove(muster: &Path, out: &Path, seed: u64, minutes: f64) -> anyhow::Resu
         std::fs::create_dir_all(&place.out).with_context(|| place.out.display().to_string())?;
         let history = trial::run(&plan, &place)?;
         let broken = verdict::pass(&plan, &history, &place.out)?;
-        let caught: Vec<_> = sabotage.caught_by.iter().filter(|name| broken.all.contains(name)).collect();
+        let caught: Vec<_> = sabotage.caught_by.iter().filter(|name| broken.contains(name)).collect();
         if caught.is_empty() {
             eprintln!("NOT CAUGHT: {}", sabotage.name);
             all = false;

@@ -3,7 +3,6 @@
 mod acknowledged;
 mod converging;
 mod counts;
-mod demanded;
 mod duplicates;
 mod memory;
 mod occupants;
@@ -15,8 +14,6 @@ mod sessions;
 mod stored;
 mod views;
 mod writers;
-
-pub use demanded::not_yet;
 
 use crate::history::History;
 

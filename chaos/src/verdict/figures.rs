@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::history::{History, Incident, Kind};
+use crate::history::{History, Kind};
 
 /// A message that takes longer was not served when it was sent.
 const PROMPT: Duration = Duration::from_secs(1);
-/// A message is under the influence of a fault that struck less than this before.
+/// A message is under the influence of a fault that struck less than this before, if it arrives before the next one does.
 const INFLUENCE: Duration = Duration::from_secs(10);
 
 /// What was done and how it was felt, for one kind of fault.
@@ -45,7 +45,8 @@ pub fn availability(history: &History) -> Vec<(f64, usize, usize)> {
 #[must_use]
 pub fn felt(history: &History) -> BTreeMap<&'static str, Felt> {
     let mut all: BTreeMap<&'static str, Felt> = BTreeMap::new();
-    for incident in &history.incidents {
+    let next = history.incidents.iter().skip(1).map(|next| next.from).chain([Duration::MAX]);
+    for (incident, next) in history.incidents.iter().zip(next) {
         let felt = all.entry(incident.fault).or_default();
         felt.times += 1;
         let end = incident.whole.unwrap_or(Duration::MAX);
@@ -54,7 +55,7 @@ pub fn felt(history: &History) -> BTreeMap<&'static str, Felt> {
                 felt.resumed_after.push((absence.to - absence.from).as_secs_f64());
             }
         }
-        felt.waited.extend(waits(history, incident));
+        felt.waited.extend(waits(history, incident.from, next));
         if let (Some(healed), Some(whole)) = (incident.healed, incident.whole) {
             felt.whole_after.push(whole.saturating_sub(healed).as_secs_f64());
         }
@@ -68,8 +69,8 @@ pub fn felt(history: &History) -> BTreeMap<&'static str, Felt> {
 }
 
 /// For each direction of each pair that stayed connected: the longest that a message took.
-fn waits(history: &History, incident: &Incident) -> Vec<f64> {
-    let window = incident.from..incident.from + INFLUENCE;
+fn waits(history: &History, from: Duration, next: Duration) -> Vec<f64> {
+    let window = from..from + INFLUENCE;
     let gone: Vec<_> = history
         .absences
         .iter()
@@ -79,9 +80,8 @@ fn waits(history: &History, incident: &Incident) -> Vec<f64> {
     let mut longest: BTreeMap<usize, f64> = BTreeMap::new();
     for message in history.messages.iter().filter(|message| message.kind == Kind::Pair) {
         let there = !gone.contains(&message.from) && !gone.contains(&message.to);
-        if let (Some(arrived), true, true) =
-            (message.arrived_at, there, window.contains(&message.composed_at))
-        {
+        let arrived = message.arrived_at.filter(|arrived| *arrived < next);
+        if let (Some(arrived), true, true) = (arrived, there, window.contains(&message.composed_at)) {
             let took = arrived.saturating_sub(message.composed_at).as_secs_f64();
             let most = longest.entry(message.from).or_default();
             *most = most.max(took);

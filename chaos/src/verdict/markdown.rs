@@ -19,9 +19,12 @@ pub(super) fn page(
     felt: &BTreeMap<&'static str, Felt>,
 ) -> String {
     let mut page = String::new();
-    let failed = findings.iter().filter(|finding| finding.fails()).count();
-    let verdict =
-        if failed == 0 { "everything held".to_owned() } else { format!("{failed} promises were broken") };
+    let failed = findings.iter().filter(|finding| finding.count > 0).count();
+    let verdict = match failed {
+        0 => "everything held".to_owned(),
+        1 => "one promise was broken".to_owned(),
+        more => format!("{more} promises were broken"),
+    };
     let _ = writeln!(page, "# Chaos: {verdict}\n");
     let (faults, loads) = (plan.faults.join(", "), plan.loads.join(", "));
     let _ = writeln!(
@@ -45,10 +48,9 @@ pub(super) fn page(
     );
     page.push_str("![Availability](availability.svg)\n\n## What was promised\n\n| | promise | source |\n|---|---|---|\n");
     for finding in findings {
-        let mark = match (finding.count, finding.not_demanded) {
-            (0, _) => "held".to_owned(),
-            (count, None) => format!("**broken {count} times**"),
-            (count, Some(_)) => format!("broken {count} times, not demanded yet"),
+        let mark = match finding.count {
+            0 => "held".to_owned(),
+            count => format!("**broken {count} times**"),
         };
         let _ = writeln!(page, "| {mark} | {}: {} | {} |", finding.invariant, finding.what, finding.source);
     }
@@ -76,9 +78,6 @@ pub(super) fn page(
 fn broken(page: &mut String, findings: &[Finding]) {
     for finding in findings.iter().filter(|finding| finding.count > 0) {
         let _ = writeln!(page, "\n## Broken: {}\n", finding.invariant);
-        if let Some(why) = finding.not_demanded {
-            let _ = writeln!(page, "Not demanded yet: {why}.\n");
-        }
         for violation in finding.violations.iter().take(SHOWN_MAX) {
             let _ = writeln!(page, "- {violation}");
         }

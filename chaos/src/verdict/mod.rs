@@ -25,14 +25,7 @@ struct Finding {
     what: &'static str,
     source: &'static str,
     count: usize,
-    not_demanded: Option<&'static str>,
     violations: Vec<String>,
-}
-
-impl Finding {
-    fn fails(&self) -> bool {
-        self.count > 0 && self.not_demanded.is_none()
-    }
 }
 
 #[derive(Serialize)]
@@ -49,25 +42,17 @@ struct Report<'a> {
     incidents: &'a [Incident],
 }
 
-/// The names of the invariants that were broken.
-#[derive(Clone, Debug, Default)]
-pub struct Broken {
-    /// All of them.
-    pub all: Vec<&'static str>,
-    /// Those that are demanded.
-    pub demanded: Vec<&'static str>,
-}
-
-/// Judges, writes report.md, report.json and pictures into a folder, and returns what was broken.
+/// Judges, writes report.md, report.json and pictures into a folder, and returns the names of the invariants that were
+/// broken.
 ///
 /// # Errors
 /// A file cannot be written.
-pub fn pass(plan: &Plan, history: &History, out: &Path) -> anyhow::Result<Broken> {
+pub fn pass(plan: &Plan, history: &History, out: &Path) -> anyhow::Result<Vec<&'static str>> {
     let findings = judge(history);
     let felt = figures::felt(history);
     let report = Report {
         plan,
-        held: !findings.iter().any(Finding::fails),
+        held: findings.iter().all(|finding| finding.count == 0),
         findings: &findings,
         messages: history.messages.len(),
         acknowledged: history.messages.iter().filter(|message| message.acked_at.is_some()).count(),
@@ -82,10 +67,7 @@ pub fn pass(plan: &Plan, history: &History, out: &Path) -> anyhow::Result<Broken
     std::fs::write(out.join("availability.svg"), pictures::timeline(history))?;
     std::fs::write(out.join("resumption.svg"), pictures::resumption(&felt))?;
     tell(&report, out);
-    let names = |of: fn(&Finding) -> bool| {
-        findings.iter().filter(|finding| of(finding)).map(|finding| finding.invariant).collect()
-    };
-    Ok(Broken { all: names(|finding| finding.count > 0), demanded: names(Finding::fails) })
+    Ok(findings.iter().filter(|finding| finding.count > 0).map(|finding| finding.invariant).collect())
 }
 
 fn judge(history: &History) -> Vec<Finding> {
@@ -99,7 +81,6 @@ fn judge(history: &History) -> Vec<Finding> {
             what: invariant.what,
             source: invariant.source,
             count,
-            not_demanded: invariants::not_yet(invariant.name),
             violations,
         }
     };
@@ -108,8 +89,7 @@ fn judge(history: &History) -> Vec<Finding> {
 
 fn tell(report: &Report<'_>, out: &Path) {
     for finding in report.findings.iter().filter(|finding| finding.count > 0) {
-        let how = if finding.fails() { "BROKEN" } else { "broken, not demanded yet" };
-        eprintln!("{how}: {} ({} times)", finding.invariant, finding.count);
+        eprintln!("BROKEN: {} ({} times)", finding.invariant, finding.count);
         finding.violations.iter().take(SHOWN_MAX).for_each(|violation| eprintln!("    {violation}"));
     }
     eprintln!(
