@@ -15,7 +15,7 @@ use std::time::Duration;
 use crate::lease::Lease;
 use crate::map::HashSet;
 use crate::{Incarnation, Limits, Member, NodeId, State, View};
-use suspicion::Suspicion;
+use suspicion::{MISSED_AFTER, MISSING_AFTER, Suspicion};
 
 /// The register is read this often even if nothing is known to have changed.
 const POLL_EVERY: Duration = Duration::from_secs(1);
@@ -182,7 +182,8 @@ impl Council {
 
     /// How many links with members that are up have been missing for a while.
     pub(crate) fn missing(&self, now: Duration) -> u16 {
-        u16::try_from(self.suspicion.missing(&self.view, now).count()).unwrap_or(u16::MAX)
+        let missing = self.suspicion.missing(&self.view, now, MISSING_AFTER);
+        u16::try_from(missing.count()).unwrap_or(u16::MAX)
     }
 
     /// Whether this node left by its own wish.
@@ -408,7 +409,7 @@ impl Council {
     fn yields(&self, now: Duration) -> bool {
         let mine = (self.missing(now), &self.me.node);
         let goes = |(peer, missing): (&Member, u16)| missing > 0 && mine > (missing, &peer.node);
-        self.view.voters().count() > 2 && self.suspicion.missing(&self.view, now).any(goes)
+        self.view.voters().count() > 2 && self.suspicion.missing(&self.view, now, MISSED_AFTER).any(goes)
     }
 
     /// The view with this incarnation in it. It takes the place of an older one of the same node, and its vote.

@@ -12,8 +12,10 @@ const ASK_EVERY: Duration = Duration::from_millis(200);
 const VOTE_HOLDS: Duration = Duration::from_secs(1);
 /// A link that is silent is given this time to be made anew if gossip still believes in the peer.
 const REDIAL_TIME_MAX: Duration = Duration::from_secs(1);
-/// A peer that others still hear, and this node has not for so long, will not come back to it soon.
-const MISSING_AFTER: Duration = Duration::from_secs(3);
+/// A peer that others still hear, and this node has not for so long: gossip tells others of it.
+pub(super) const MISSING_AFTER: Duration = Duration::from_secs(1);
+/// And after so long it will not come back soon. Six pings; what is told has gone round by then.
+pub(super) const MISSED_AFTER: Duration = Duration::from_millis(1500);
 /// If this node's own clock jumps so far between ticks, it was itself who stood still.
 const STALL: Duration = Duration::from_millis(700);
 
@@ -183,21 +185,19 @@ impl Suspicion {
         matches!(self.contacts.get(&peer), Some(Contact { link: Link::Up { .. }, .. }))
     }
 
-    /// Members that are up and alive, as others hear, but have not been linked with this node for a while; and how many
-    /// links they lack.
+    /// Members that are up and alive, as others hear, but have been silent to this node for so long; and how many links
+    /// they lack.
     pub(super) fn missing<'a>(
         &'a self,
         view: &'a View,
         now: Duration,
+        silent: Duration,
     ) -> impl Iterator<Item = (&'a Member, u16)> {
         view.members.iter().filter(|m| m.state == State::Up).filter_map(move |member| {
-            let Contact { link: Link::Lost { heard, gone: false, .. }, rumour, .. } =
-                self.contacts.get(&member.incarnation)?
-            else {
-                return None;
-            };
+            let Contact { link, rumour, .. } = self.contacts.get(&member.incarnation)?;
+            let (Link::Up { heard } | Link::Lost { heard, gone: false, .. }) = link else { return None };
             let rumour = rumour.filter(|rumour| rumour.alive)?;
-            (now.saturating_sub(*heard) >= MISSING_AFTER).then_some((member, rumour.missing))
+            (now.saturating_sub(*heard) >= silent).then_some((member, rumour.missing))
         })
     }
 
