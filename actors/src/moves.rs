@@ -383,10 +383,19 @@ impl World {
         }
     }
 
-    /// Those whose new owner died before it had them go to the next, or stay.
+    /// Those whose new owner died before it had them go to the next, or stay. Until they have gone their slot has not, or
+    /// the next owner would begin without them.
     fn let_stragglers_go(self: &Arc<Self>, dead: &HashSet<u64>) {
-        let is_void = |_: &Place, departure: &mut Departure| dead.contains(&departure.to);
-        if lock(&self.moves.leaving).extract_if(is_void).count() > 0 {
+        let (table, mut strays) = (self.table(), false);
+        lock(&self.moves.leaving).retain(|(role, slot), departure| {
+            if !dead.contains(&departure.to) {
+                return true;
+            }
+            strays = true;
+            let owner = table.owner(*role, Slot(*slot)).map(|owner| owner.incarnation.0);
+            owner.filter(|owner| *owner != self.me()).map(|owner| departure.to = owner).is_some()
+        });
+        if strays {
             self.send_stragglers::<Session>();
             self.send_stragglers::<Room>();
         }

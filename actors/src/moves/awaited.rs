@@ -82,19 +82,20 @@ impl World {
         }
     }
 
-    /// Another node awaits these slots: gives it what this one has of them, unless they are about to go there.
+    /// Another node awaits these slots: gives it what this one has of them. Those that are about to go there from here have
+    /// moved when they have gone.
     pub fn awaited(self: &Arc<Self>, heir: u64, rooms: bool, slots: Vec<u16>) {
         let role = if rooms { Role::Rooms } else { Role::Sessions };
-        let mut free: HashSet<u16> = {
-            let leaving = lock(&self.moves.leaving);
-            slots.into_iter().filter(|slot| !leaving.contains_key(&(role, *slot))).collect()
-        };
-        free.retain(|slot| !self.moves.acting.is_departed(role, *slot));
+        let mut slots: HashSet<u16> = slots.into_iter().collect();
         let failed = match role {
-            Role::Sessions => self.give_orphans::<Session>(heir, &free),
-            Role::Rooms => self.give_orphans::<Room>(heir, &free),
+            Role::Sessions => self.give_orphans::<Session>(heir, &slots),
+            Role::Rooms => self.give_orphans::<Room>(heir, &slots),
         };
-        let slots: Vec<u16> = free.difference(&failed).copied().collect();
+        let is_leaving = |slot: &u16| lock(&self.moves.leaving).contains_key(&(role, *slot));
+        slots.retain(|slot| {
+            !failed.contains(slot) && !is_leaving(slot) && !self.moves.acting.is_departed(role, *slot)
+        });
+        let slots: Vec<u16> = slots.into_iter().collect();
         if !slots.is_empty()
             && self.send(heir, Remote::SlotsMoved { epoch: self.epoch(), rooms, slots }).is_err()
         {
