@@ -8,6 +8,7 @@ use std::time::Duration;
 use jid::{BareJid, Jid};
 use muster_cluster::map::{HashMap, HashSet};
 use muster_cluster::{Slot, Table};
+use muster_proto::addresses;
 use muster_proto::room::{self, Room};
 use muster_proto::session::Session;
 use muster_proto::stanza::{Condition, Stanza};
@@ -29,9 +30,9 @@ const AGAIN_AFTER: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Goods {
     /// Something for an account.
-    Session(BareJid, SessionMail),
+    Session(#[serde(deserialize_with = "addresses::bare")] BareJid, SessionMail),
     /// A stanza for a room.
-    Room(BareJid, Stanza),
+    Room(#[serde(deserialize_with = "addresses::bare")] BareJid, Stanza),
     /// One stanza for many accounts; its own `to` is ignored.
     Fanout(Stanza, Vec<Jid>),
 }
@@ -183,7 +184,7 @@ impl World {
             Goods::Fanout(stanza, to) => {
                 for receiver in to {
                     let (address, via) = (receiver.to_bare(), via.copy_for(&receiver));
-                    let mail = SessionMail::Stanza(Stanza { to: Some(receiver), ..stanza.clone() });
+                    let mail = SessionMail::Stanza(stanza.clone().with_to(receiver));
                     self.call::<Session>(&address, Call::Input(mail.into_input(), via));
                 }
                 via.receipt.settle();
@@ -313,7 +314,7 @@ impl Parcel {
         let Goods::Fanout(stanza, to) = self.goods else { return vec![self] };
         let one = |receiver: Jid| {
             let (address, via) = (receiver.to_bare(), self.via.copy_for(&receiver));
-            let mail = SessionMail::Stanza(Stanza { to: Some(receiver), ..stanza.clone() });
+            let mail = SessionMail::Stanza(stanza.clone().with_to(receiver));
             Self { goods: Goods::Session(address, mail), via, since: self.since }
         };
         let all = to.into_iter().map(one).collect();

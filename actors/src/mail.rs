@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use actix::{Actor, Addr, Context, Handler, Message};
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
 
 use crate::floor::Floor;
 
@@ -29,6 +30,38 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
+}
+
+type Deed<A> = dyn FnOnce(&mut A, &mut <A as Actor>::Context) + Send;
+
+/// Something that an actor does later.
+pub struct Later<A: Actor>(Box<Deed<A>>);
+
+impl<A: Actor> Later<A> {
+    /// Does it.
+    pub fn run(self, actor: &mut A, ctx: &mut A::Context) {
+        (self.0)(actor, ctx);
+    }
+}
+
+impl<A: Actor> Message for Later<A> {
+    type Result = ();
+}
+
+/// Has an actor do something after a while. What `run_later` keeps is polled each time that anything wakes the actor; this is
+/// not, so it is for what waits while much happens.
+pub fn later<A>(ctx: &Context<A>, wait: Duration, then: impl FnOnce(&mut A, &mut Context<A>) + Send + 'static)
+where
+    A: Actor<Context = Context<A>> + Handler<Later<A>>,
+{
+    let actor = ctx.address().downgrade();
+    actix_rt::spawn(async move {
+        tokio::time::sleep(wait).await;
+        if let Some(actor) = actor.upgrade() {
+            #[allow(clippy::disallowed_methods)] // whoever waits sees to it that there is one of a kind
+            actor.do_send(Later(Box::new(then)));
+        }
+    });
 }
 
 impl<B: Send> Message for Letter<B> {

@@ -22,7 +22,7 @@ use muster_proto::store::{Reply, StoreError};
 use crate::copying::Copying;
 use crate::intake::Intake;
 use crate::ledger::{Ledger, Note, SILENT_SECONDS};
-use crate::mail::{Letter, Mail};
+use crate::mail::{Later, Letter, Mail, later};
 use crate::receipt::Via;
 use crate::world::{World, now};
 pub use kind::{Call, Known, Owned, Spoken};
@@ -293,7 +293,7 @@ impl<M: Owned> Owner<M> {
         self.ledger.done(number);
         self.done.push(number);
         if self.done.len() == 1 {
-            ctx.run_later(DONE_WAIT, |owner, _| {
+            later(ctx, DONE_WAIT, |owner, _| {
                 let note = Note { done: std::mem::take(&mut owner.done), ..Note::default() };
                 if let (State::Ready(machine), false) = (&owner.state, note.is_empty()) {
                     owner.copying.note(&owner.world, owner.slot, machine.as_ref(), note);
@@ -462,6 +462,14 @@ impl<M: Owned> Handler<Letter<Call<M>>> for Owner<M> {
         }
         self.take(letter.body, ctx);
         self.settle(ctx);
+    }
+}
+
+impl<M: Owned> Handler<Later<Self>> for Owner<M> {
+    type Result = ();
+
+    fn handle(&mut self, later: Later<Self>, ctx: &mut Context<Self>) {
+        later.run(self, ctx);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What nodes say to each other about sockets, sessions and rooms. Variants are only ever appended.
 
 use jid::BareJid;
+use muster_proto::addresses;
 use muster_proto::machine::{SocketId, ToSocket};
 use muster_proto::room::{self, Room};
 use muster_proto::session::{self, Ask, Order, Session, Word};
@@ -19,6 +20,7 @@ pub enum Remote {
         /// The sender's view.
         epoch: u64,
         /// Whose session.
+        #[serde(deserialize_with = "addresses::bare")]
         address: BareJid,
         /// What happens to it.
         mail: SessionMail,
@@ -86,6 +88,7 @@ pub enum Remote {
         /// The owner's view.
         epoch: u64,
         /// Whose.
+        #[serde(deserialize_with = "addresses::bare")]
         address: BareJid,
         /// The number of the last.
         lsn: u64,
@@ -99,6 +102,7 @@ pub enum Remote {
         /// The owner's view.
         epoch: u64,
         /// Which.
+        #[serde(deserialize_with = "addresses::bare")]
         address: BareJid,
         /// The number of the last.
         lsn: u64,
@@ -112,6 +116,7 @@ pub enum Remote {
         /// A room instead of a session.
         rooms: bool,
         /// Which.
+        #[serde(deserialize_with = "addresses::bare")]
         address: BareJid,
         /// The number.
         lsn: u64,
@@ -130,6 +135,7 @@ pub enum Remote {
         /// A room instead of a session.
         rooms: bool,
         /// Which.
+        #[serde(deserialize_with = "addresses::bare")]
         address: BareJid,
     },
     /// The sender does not have the copy that the receiver believes it has, or not any more.
@@ -137,6 +143,7 @@ pub enum Remote {
         /// A room instead of a session.
         rooms: bool,
         /// Which.
+        #[serde(deserialize_with = "addresses::bare")]
         address: BareJid,
     },
     /// The sender acts by the view of that epoch: what it addressed by an older one came before this.

@@ -38,11 +38,11 @@ impl World {
                 self.route_error(&stanza, Condition::ServiceUnavailable, &via);
                 return via.receipt.settle();
             }
-            let address = to.to_bare();
+            let address = to.clone().into_bare();
             return self.call::<Session>(&address, Call::Input(session::Input::Stanza(stanza), via));
         }
         if self.options.conference(domain).is_some() && to.node().is_some() {
-            let address = to.to_bare();
+            let address = to.clone().into_bare();
             return self.call::<Room>(&address, Call::Input(room::Input::Stanza(stanza), via));
         }
         self.route_error(&stanza, Condition::RemoteServerNotFound, &via);
@@ -61,14 +61,14 @@ impl World {
         let table = self.table();
         let mut elsewhere: HashMap<u64, Vec<Jid>> = HashMap::default();
         for receiver in to {
-            let slot = Slot::of(receiver.to_bare().as_str().as_bytes());
+            let slot = Slot::of(receiver.clone().into_bare().as_str().as_bytes());
             match table.owner(Session::ROLE, slot) {
                 Some(owner) if owner.incarnation.0 != self.me() && self.is_account(&receiver) => {
                     elsewhere.entry(owner.incarnation.0).or_default().push(receiver);
                 }
                 _ => {
                     let via = via.copy_for(&receiver);
-                    self.route(Stanza { to: Some(receiver), ..stanza.clone() }, via);
+                    self.route(stanza.clone().with_to(receiver), via);
                 }
             }
         }
@@ -149,7 +149,7 @@ impl World {
         let Call::Input(input, via) = call else { return };
         if let Some((socket, handled)) = via.said {
             let error = M::refusal(&input, condition);
-            error.into_iter().for_each(|error| self.tell(socket, ToSocket::Stanza(error.into())));
+            error.into_iter().for_each(|error| self.tell(socket, ToSocket::Stanza(error)));
             self.tell(socket, ToSocket::Handled(handled));
         }
         self.refuse::<M>(input, condition, via);

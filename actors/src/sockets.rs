@@ -2,10 +2,12 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use muster_cluster::map::HashMap;
 use muster_proto::machine::{SocketId, ToSocket};
 use muster_proto::stream::StreamError;
+use tokio::time::Instant;
 
 use crate::floor::Floor;
 use crate::mail::Mail;
@@ -23,6 +25,8 @@ pub enum SocketCall {
     SlotsLost(Arc<Vec<bool>>),
     /// The node ends it.
     End(StreamError),
+    /// By the clock: whether its client has been silent since the last time.
+    Look,
 }
 
 /// The connections of this node.
@@ -30,7 +34,20 @@ pub struct Sockets {
     shelves: Vec<Shelf>,
     last: AtomicU64,
     count: AtomicUsize,
+    looks: Mutex<Looks>,
 }
+
+/// When sockets are told to look: a few at a time, each once in so long. None needs a timer of its own.
+struct Looks {
+    every: Duration,
+    next: Instant,
+    turn: u64,
+}
+
+/// What is later than this by so much has been missed.
+const LATE_MAX: Duration = Duration::from_secs(2);
+/// All sockets look once in so many turns.
+const TURNS: u64 = 64;
 
 struct Shelf {
     floor: Floor,
@@ -45,12 +62,37 @@ impl Shelf {
 
 impl Sockets {
     /// No connections yet.
-    pub fn new(floors: &[Floor]) -> Self {
+    pub fn new(floors: &[Floor], idle_time_max: Duration) -> Self {
         let shelf = |floor: &Floor| Shelf { floor: floor.clone(), sockets: Mutex::default() };
         Self {
             shelves: floors.iter().map(shelf).collect(),
             last: AtomicU64::new(0),
             count: AtomicUsize::new(0),
+            looks: Mutex::new(Looks {
+                every: (idle_time_max / u32::try_from(TURNS).unwrap_or(u32::MAX))
+                    .max(Duration::from_millis(1)),
+                next: Instant::now(),
+                turn: 0,
+            }),
+        }
+    }
+
+    /// Tells those whose turn has come to look after their clients. Called again and again.
+    pub fn look(&self) {
+        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        let (now, every) = (Instant::now(), looks.every);
+        // Who stood still himself has heard nobody.
+        if now.saturating_duration_since(looks.next) > every * 16 + LATE_MAX {
+            looks.next = now;
+        }
+        while looks.next <= now {
+            looks.next += every;
+            looks.turn = (looks.turn + 1) % TURNS;
+            for shelf in &self.shelves {
+                for (_, mail) in shelf.sockets().iter().filter(|(number, _)| *number % TURNS == looks.turn) {
+                    drop(mail.send(SocketCall::Look, usize::MAX));
+                }
+            }
         }
     }
 

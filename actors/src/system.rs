@@ -409,6 +409,7 @@ impl System {
             self.world.dismiss_copies();
             self.world.deliver_again();
             self.world.look_at_fence();
+            self.world.sockets.look();
             self.world.copy_what_is_lacking();
             let load = self.load();
             self.world.gate.look(tokio::time::Instant::now());

@@ -105,6 +105,8 @@ pub struct Parts {
 impl World {
     /// A world without a cluster yet.
     pub fn new(parts: Parts) -> Self {
+        let idle_time_max = Duration::from_secs(parts.options.limits.idle_seconds_max);
+        let sockets = Sockets::new(&parts.floors, idle_time_max);
         let warden = Warden::new((!parts.log_jids).then_some(parts.options.sasl_secret));
         Self {
             options: parts.options,
@@ -115,7 +117,7 @@ impl World {
             rooms: Office::new(&parts.floors),
             session_copies: Copies::default(),
             room_copies: Copies::default(),
-            sockets: Sockets::new(&parts.floors),
+            sockets,
             moves: Moves::default(),
             parts: Joined::default(),
             deliveries: Deliveries::new(parts.floors[0].clone()),

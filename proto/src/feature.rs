@@ -4,7 +4,6 @@
 //! then watches; inside one power the list is the order.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use minidom::Element;
 
@@ -223,13 +222,6 @@ impl Features {
     /// Runs all stamps of a door.
     pub fn stamp(&self, door: Door, cx: &mut Cx<'_, '_>, stanza: &mut Stanza) {
         self.at(door, Power::Stamp).for_each(|feature| feature.stamp(door, cx, stanza));
-    }
-
-    /// Runs all stamps of a door on a stanza that may be shared; it is copied only if there are any.
-    pub fn stamp_shared(&self, door: Door, cx: &mut Cx<'_, '_>, stanza: &mut Arc<Stanza>) {
-        if self.at(door, Power::Stamp).next().is_some() {
-            self.stamp(door, cx, Arc::make_mut(stanza));
-        }
     }
 
     /// Runs all watches of a door.

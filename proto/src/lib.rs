@@ -2,6 +2,7 @@
 //!
 //! No socket, no clock, no task and no actor in here: time, randomness and ids are arguments.
 
+pub mod addresses;
 pub mod datetime;
 pub mod feature;
 pub mod features;

@@ -3,8 +3,6 @@
 //! A change is a record of the slot's log, and [`Machine::apply`] is the only code that mutates state, so whoever applies
 //! the same records has the same machine. Effects are released by the caller once their changes are committed.
 
-use std::sync::Arc;
-
 use jid::{BareJid, Jid};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -119,7 +117,7 @@ pub enum Effect<M: Machine> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToSocket {
     /// Write this to the client.
-    Stanza(Arc<Stanza>),
+    Stanza(Stanza),
     /// Its resource is bound.
     Bound {
         /// The session's number, which every later input names.
@@ -149,7 +147,7 @@ pub enum ToSocket {
     /// So many of the managed client's stanzas were handled.
     Ack(u32),
     /// Write this to the managed client. The number follows that of the last one, or something was lost.
-    Counted(u32, Arc<Stanza>),
+    Counted(u32, Stanza),
     /// End the connection; the client may resume its stream.
     Interrupt(StreamError),
     /// Something that the client said was lost on its way: say again all that is not handled.

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::{Call, Owned, Owner, Spoken};
 use crate::intake::{Done, Next, is_due};
+use crate::mail::later;
 use crate::receipt::{Label, Open, Via};
 use crate::world::now;
 
@@ -98,7 +99,7 @@ impl<M: Owned> Owner<M> {
         if let (Some((until, ..)), false) = (self.asking.front(), self.hurrying) {
             self.hurrying = true;
             let wait = until.saturating_duration_since(Instant::now());
-            ctx.run_later(wait, |owner, ctx| {
+            later(ctx, wait, |owner, ctx| {
                 owner.hurrying = false;
                 owner.hurry(ctx);
                 owner.settle(ctx);
@@ -162,7 +163,7 @@ impl<M: Owned> Owner<M> {
         if self.intake.is_empty() || std::mem::replace(&mut self.telling, true) {
             return;
         }
-        ctx.run_later(TELL_WAIT, |owner, ctx| {
+        later(ctx, TELL_WAIT, |owner, ctx| {
             owner.telling = false;
             owner.tell_all(true, ctx);
             owner.intake.tidy();

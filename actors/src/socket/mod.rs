@@ -23,7 +23,7 @@ use crate::doorman;
 use crate::gate::Pass;
 use crate::keys;
 use crate::listener::{ClientListener, ListenerTls};
-use crate::mail::Letter;
+use crate::mail::{Later, Letter, later};
 use crate::owned::Call;
 use crate::receipt::Via;
 use crate::sockets::SocketCall;
@@ -282,7 +282,7 @@ impl Socket {
             Wrote::NotYet => return self.reattach(),
         }
         if self.stream.has_unasked() && !std::mem::replace(&mut self.asking, true) {
-            ctx.run_later(ASK_AFTER, |socket, ctx| {
+            later(ctx, ASK_AFTER, |socket, ctx| {
                 socket.asking = false;
                 socket.feed(Input::Timeout(Timeout::Ack), ctx);
                 socket.wake();
@@ -385,12 +385,6 @@ impl Actor for Socket {
         let limits = &self.world.options.limits;
         self.log_in_timer = ctx
             .run_later(limits.login_time(), |socket, ctx| socket.feed(Input::Timeout(Timeout::Login), ctx));
-        ctx.run_interval(Duration::from_secs(limits.idle_seconds_max), |socket, ctx| {
-            if !std::mem::take(&mut socket.heard) {
-                socket.feed(Input::Timeout(Timeout::Idle), ctx);
-                socket.wake();
-            }
-        });
         ctx.spawn(Drive);
     }
 }
@@ -412,7 +406,20 @@ impl Handler<Letter<SocketCall>> for Socket {
             SocketCall::SlotsLost(slots) if self.is_lost(&slots) => self.owner_lost(ctx),
             SocketCall::SlotsLost(_) => {}
             SocketCall::End(error) => self.end(error, ctx),
+            SocketCall::Look if std::mem::take(&mut self.heard) => {}
+            SocketCall::Look => {
+                self.feed(Input::Timeout(Timeout::Idle), ctx);
+                self.wake();
+            }
         }
+    }
+}
+
+impl Handler<Later<Self>> for Socket {
+    type Result = ();
+
+    fn handle(&mut self, later: Later<Self>, ctx: &mut Context<Self>) {
+        later.run(self, ctx);
     }
 }
 

@@ -58,8 +58,8 @@ impl Room {
         let asker = Self::addressee(&iq).and_then(|nick| self.occupants.named(nick));
         let (Some(answerer), Some(asker)) = (answerer, asker) else { return };
         let (seat, id) = seat_of(asker, iq.id.as_deref().unwrap_or_default());
-        (iq.from, iq.to) = (Some(answerer.jid.clone().into()), Some(seat.into()));
-        iq.id = Some(id.into());
+        let id = id.into();
+        (iq.from, iq.to, iq.id) = (Some(answerer.jid.clone().into()), Some(seat.into()), Some(id));
         out.route(iq);
     }
 }

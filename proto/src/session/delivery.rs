@@ -1,7 +1,5 @@
 //! Where a stanza for an account goes: RFC 6121 §8.5 as one pure function, and its use.
 
-use std::sync::Arc;
-
 use super::{Change, Resource, Session, condition};
 use crate::feature::{Cx, Door, Place};
 use crate::machine::{Env, Machine, Out};
@@ -126,13 +124,11 @@ impl Session {
             return;
         }
         env.features.stamp(Door::AtAccount, &mut cx, &mut stanza);
-        // Shared from here on: by all who get it.
-        let stanza = Arc::new(stanza);
         let resource = stanza.to.as_ref().and_then(|to| to.resource()).map(|resource| resource.as_str());
         let delivered = match fate(stanza.kind, self.exists, resource, &self.resources) {
             Fate::Deliver(sids) => self.hand_out(sids, &stanza, env, out),
             Fate::Keep => {
-                self.keep(Stanza::clone(&stanza), env, out);
+                self.keep(stanza.clone(), env, out);
                 vec![]
             }
             Fate::Refuse(condition) => {
@@ -153,7 +149,7 @@ impl Session {
     pub(super) fn hand_out(
         &mut self,
         sids: Vec<u64>,
-        stanza: &Arc<Stanza>,
+        stanza: &Stanza,
         env: &Env<'_>,
         out: &mut Out<Self>,
     ) -> Vec<u64> {
@@ -163,7 +159,7 @@ impl Session {
         let passes = self.under_way.handing_over || self.under_way.keeping > 0;
         let queues = passes && self.is_worth_keeping(stanza) && is_for_readers();
         if queues && self.has_room(env) {
-            self.keep(Stanza::clone(stanza), env, out);
+            self.keep(stanza.clone(), env, out);
             return vec![];
         }
         for sid in &sids {
@@ -187,8 +183,7 @@ impl Session {
     }
 
     /// Hands a stanza to one of the account's own clients, through [`Door::ToClient`].
-    pub fn deliver(&mut self, sid: u64, stanza: impl Into<Arc<Stanza>>, env: &Env<'_>, out: &mut Out<Self>) {
-        let mut stanza = stanza.into();
+    pub fn deliver(&mut self, sid: u64, mut stanza: Stanza, env: &Env<'_>, out: &mut Out<Self>) {
         if self.resource(sid).is_none() {
             return;
         }
@@ -197,7 +192,7 @@ impl Session {
         if env.features.guard(Door::ToClient, &mut cx, &stanza).is_err() {
             return;
         }
-        env.features.stamp_shared(Door::ToClient, &mut cx, &mut stanza);
+        env.features.stamp(Door::ToClient, &mut cx, &mut stanza);
         env.features.watch(Door::ToClient, &mut cx, &stanza);
         self.write(sid, stanza, env, out);
     }

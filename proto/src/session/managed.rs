@@ -2,7 +2,6 @@
 //! acknowledged.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
@@ -58,7 +57,7 @@ pub struct Managed {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Queued {
     /// What it says; the connection that writes it shares it.
-    pub stanza: Arc<Stanza>,
+    pub stanza: Stanza,
     /// When it was sent.
     pub at: Timestamp,
     /// The same for all copies of one message that went to several of the account's clients; 0: none did.
@@ -195,7 +194,7 @@ mod tests {
     fn managed(sent: u32, queued: usize) -> Managed {
         let mut managed = Managed { sent, ..Managed::default() };
         for _ in 0..queued {
-            let stanza = Stanza::message(MessageType::Chat).into();
+            let stanza = Stanza::message(MessageType::Chat);
             managed.push(Queued { stanza, at: Timestamp(1), share: 0 });
         }
         managed

@@ -1,7 +1,5 @@
 //! Stream management (XEP-0198): what managed clients say, how they lose their connection, and how they come back.
 
-use std::sync::Arc;
-
 use super::managed::{self, Detached, Ended, Managed, Queued, Word};
 use super::under_way::Came;
 use super::{Change, Session};
@@ -136,7 +134,7 @@ impl Session {
         socket: SocketId,
         first: u32,
         wrote: u32,
-        stanza: impl Fn(&Queued) -> Arc<Stanza>,
+        stanza: impl Fn(&Queued) -> Stanza,
         out: &mut Out<Self>,
     ) {
         let Some((_, managed)) = self.managed(sid) else { return };
@@ -215,7 +213,7 @@ impl Session {
             Resumption { sid, jid: resource.jid.clone(), heard: managed.heard, sent, bytes: managed.bytes };
         out.socket(socket, ToSocket::Resumed(Box::new(resumption)));
         let domain = self.address.domain().as_str();
-        let late = |queued: &Queued| stamped(Stanza::clone(&queued.stanza), domain, queued.at).into();
+        let late = |queued: &Queued| stamped(queued.stanza.clone(), domain, queued.at);
         self.say_again(sid, socket, sent, sent, late, out);
         tracing::debug!(sid, h = managed.heard, again = managed.queue.len(), now = env.now.0, "resumed");
     }

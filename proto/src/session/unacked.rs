@@ -1,8 +1,6 @@
 //! Stanzas that a managed client may not have: how they are kept, and what becomes of them when it does not come back
 //! (XEP-0198 §4).
 
-use std::sync::Arc;
-
 use super::managed::Queued;
 use super::{Change, Session};
 use crate::features::carbons;
@@ -44,7 +42,7 @@ impl Session {
     }
 
     /// Gives a stanza to the connection of a client, if there is one, and keeps it until it is acknowledged.
-    pub(super) fn write(&mut self, sid: u64, stanza: Arc<Stanza>, env: &Env<'_>, out: &mut Out<Self>) {
+    pub(super) fn write(&mut self, sid: u64, stanza: Stanza, env: &Env<'_>, out: &mut Out<Self>) {
         let Some(resource) = self.resources.iter().find(|resource| resource.sid == sid) else { return };
         let share = self.under_way.share.as_mut().filter(|_| matches!(stanza.kind, Kind::Message(_)));
         let Some(managed) = &resource.managed else {
@@ -97,7 +95,7 @@ impl Session {
             }
             let Queued { stanza, at, .. } = queued;
             let stanza = match stanza.facts.contains(Facts::CARBON) {
-                false => Arc::unwrap_or_clone(stanza),
+                false => stanza,
                 // The client that it was for is gone too.
                 true => match carbons::original(&stanza, &self.address) {
                     Some(original) => original,
@@ -122,7 +120,7 @@ impl Session {
     fn send_message_on(&mut self, stanza: Stanza, env: &Env<'_>, out: &mut Out<Self>) {
         match fate(stanza.kind, self.exists, None, &self.resources) {
             Fate::Deliver(sids) => {
-                self.together(out, |session, out| session.hand_out(sids, &stanza.into(), env, out));
+                self.together(out, |session, out| session.hand_out(sids, &stanza, env, out));
             }
             Fate::Keep => self.keep(stanza, env, out),
             Fate::Refuse(condition) => out.refuse(&stanza, condition),

@@ -6,6 +6,9 @@
 pub mod error;
 mod facts;
 
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
 use bytes::Bytes;
 use jid::Jid;
 use minidom::Element;
@@ -14,16 +17,37 @@ use serde::{Deserialize, Serialize};
 pub use error::{Condition, ErrorType, StanzaError};
 pub use facts::{Facts, Payload};
 
-use crate::{ns, xml};
+use crate::{addresses, ns, xml};
 
-/// A message, presence or IQ.
+/// A message, presence or IQ. A clone shares it until one of the two is changed, so that it costs next to nothing to keep
+/// one, to give it to many, and to pass it on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stanza {
+pub struct Stanza(Arc<Parts>);
+
+impl Deref for Stanza {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl DerefMut for Stanza {
+    fn deref_mut(&mut self) -> &mut Parts {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+/// What a stanza is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parts {
     /// What it is, with its `type`.
     pub kind: Kind,
     /// Where it goes. Absent: to the sender's own account (RFC 6120 §10.3).
+    #[serde(default, deserialize_with = "addresses::optional")]
     pub to: Option<Jid>,
     /// Who sent it. The server sets this (RFC 6120 §8.1.2.1).
+    #[serde(default, deserialize_with = "addresses::optional")]
     pub from: Option<Jid>,
     /// Its `id`.
     pub id: Option<Box<str>>,
@@ -40,6 +64,30 @@ pub struct Stanza {
     pub inner: Bytes,
     /// Names the stanza in the logs of every node it passes; set by the socket it came in by, never sent to clients.
     pub trace: Trace,
+}
+
+impl Parts {
+    /// Those of an empty stanza.
+    pub(crate) fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            to: None,
+            from: None,
+            id: None,
+            lang: None,
+            extra: None,
+            facts: Facts::empty(),
+            payload: None,
+            inner: Bytes::new(),
+            trace: Trace::default(),
+        }
+    }
+}
+
+impl From<Parts> for Stanza {
+    fn from(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
 }
 
 /// Children as text where people may read, and as bytes between nodes.
@@ -181,18 +229,7 @@ impl Kind {
 impl Stanza {
     /// An empty stanza.
     pub fn new(kind: Kind) -> Self {
-        Self {
-            kind,
-            to: None,
-            from: None,
-            id: None,
-            lang: None,
-            extra: None,
-            facts: Facts::empty(),
-            payload: None,
-            inner: Bytes::new(),
-            trace: Trace::default(),
-        }
+        Parts::new(kind).into()
     }
 
     /// An empty presence.

@@ -64,7 +64,9 @@ impl Stream {
             self.answer(Some(stanza.result(None)), &jid, out);
         } else {
             // RFC 6120 §8.1.5.
-            stanza.lang = stanza.lang.or_else(|| self.lang.clone());
+            if stanza.lang.is_none() && self.lang.is_some() {
+                stanza.lang.clone_from(&self.lang);
+            }
             out.push(match self.count() {
                 Some(number) => Effect::Word(Word::Stanza(number, stanza)),
                 None => Effect::Stanza(stanza),

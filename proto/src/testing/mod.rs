@@ -8,7 +8,6 @@ mod managed;
 mod store;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
 use jid::{BareJid, FullJid, Jid};
 
@@ -185,7 +184,7 @@ impl World {
         let is_stanza = |told: &mut ToSocket| matches!(told, ToSocket::Stanza(_) | ToSocket::Counted(..));
         let heard = self.sockets[client.0].told.extract_if(.., is_stanza);
         let stanza = |told| match told {
-            ToSocket::Stanza(stanza) | ToSocket::Counted(_, stanza) => Some(Arc::unwrap_or_clone(stanza)),
+            ToSocket::Stanza(stanza) | ToSocket::Counted(_, stanza) => Some(stanza),
             _ => None,
         };
         heard.filter_map(stanza).collect()

@@ -3,23 +3,22 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use jid::Jid;
 use minidom::Element;
 use minidom::rxml::{Namespace, NcName};
 
 use super::chars;
 use super::unit::{Outer, Unit};
 use super::writer;
-use crate::ns;
-use crate::stanza::{Condition, IqType, Kind, PresenceType, Stanza, StanzaError};
+use crate::stanza::{Condition, IqType, Kind, Parts, PresenceType, StanzaError};
 use crate::stream::{StreamCondition, StreamError};
+use crate::{addresses, ns};
 
 /// Copies no larger than this are cheaper than keeping the buffer they came in.
 const COPY_BYTES_MAX: usize = 4 * 1024;
 
 /// A stanza without its children.
 pub(super) struct Head {
-    pub(super) stanza: Stanza,
+    pub(super) stanza: Parts,
     /// What is wrong with it, if it can be answered.
     pub(super) error: Option<StanzaError>,
     pub(super) inner: Inner,
@@ -55,21 +54,20 @@ impl Head {
         if !unit.root.is_client || !matches!(name, "message" | "presence" | "iq") {
             return Ok(None);
         }
-        let mut stanza = Stanza::new(Kind::Iq(IqType::Get));
+        let mut stanza = Parts::new(Kind::Iq(IqType::Get));
         let mut error = None;
         let mut kind = None;
         let mut extra = String::new();
         for attribute in &unit.root.attributes {
             let value = chars::value(attribute.value.of(bytes))?;
             match attribute.name.whole().of(bytes) {
-                "to" => match Jid::new(&value) {
+                "to" => match addresses::jid(&value) {
                     Ok(jid) => stanza.to = Some(jid),
                     Err(_) => error = Some(Condition::JidMalformed),
                 },
                 "from" => {
-                    let jid =
-                        Jid::new(&value).map_err(|_| StreamError::from(StreamCondition::InvalidFrom))?;
-                    stanza.from = Some(jid);
+                    let jid = addresses::jid(&value);
+                    stanza.from = Some(jid.map_err(|_| StreamError::from(StreamCondition::InvalidFrom))?);
                 }
                 "id" => stanza.id = Some(value.into()),
                 "type" => kind = Some(value),

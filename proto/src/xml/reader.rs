@@ -221,8 +221,8 @@ impl Reader {
                     let head::Head { mut stanza, error, inner } = head;
                     stanza.inner = inner.into_bytes(buffer, new);
                     Some(match error {
-                        None => Event::Stanza(stanza),
-                        Some(error) => Event::Bad(stanza, error),
+                        None => Event::Stanza(stanza.into()),
+                        Some(error) => Event::Bad(stanza.into(), error),
                     })
                 }
                 None => Some(Event::Nonza(self.nonza(unit, bytes)?)),

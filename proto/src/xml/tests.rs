@@ -116,10 +116,10 @@ fn whatever_is_read_can_become_a_tree() {
 #[test]
 fn an_iq_says_what_it_asks() {
     let read = stanza("<iq id='1' type='get'><ping xmlns='urn:xmpp:ping'/></iq>");
-    let payload = read.payload.unwrap();
+    let payload = read.payload.clone().unwrap();
     assert_eq!((&*payload.ns, &*payload.name), ("urn:xmpp:ping", "ping"));
     let error = stanza("<iq id='1' type='error'><error type='cancel'/><ping xmlns='urn:xmpp:ping'/></iq>");
-    assert_eq!(error.payload.unwrap().ns, "urn:xmpp:ping".into());
+    assert_eq!(error.payload.clone().unwrap().ns, "urn:xmpp:ping".into());
     assert_eq!(error.facts, Facts::ERROR | Facts::OTHER);
 }
 

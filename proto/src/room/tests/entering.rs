@@ -271,8 +271,9 @@ fn history_is_cut_at_whole_stanzas() {
         );
     }
     scene.says(HAG, &join("third"));
-    let stanza = scene.unread[HAG].iter().rev().nth(1).unwrap().clone();
-    let length = Stanza { to: None, ..stanza }.to_xml().len();
+    let mut stanza = scene.unread[HAG].iter().rev().nth(1).unwrap().clone();
+    stanza.to = None;
+    let length = stanza.to_xml().len();
     for (chars, count) in [(length - 1, 0), (length, 1), (2 * length - 1, 1), (2 * length, 2)] {
         scene.forget();
         scene.says(HAG, &join("third").replace("muc'/>", &format!("muc'><history maxchars='{chars}'/></x>")));

@@ -212,7 +212,7 @@ fn what_the_stream_answers_itself_is_counted_by_the_session() {
         match word(&mut scene) {
             Word::Answered(said, Some(answer)) => {
                 assert_eq!((said, answer.id.as_deref()), (number, id));
-                assert_eq!(answer.to.unwrap().as_str(), "juliet@capulet.lit/balcony");
+                assert_eq!(answer.to.as_ref().unwrap().as_str(), "juliet@capulet.lit/balcony");
             }
             other => panic!("{other:?}"),
         }

@@ -142,7 +142,7 @@ fn a_silent_client_is_asked_once() {
     let ping = crate::stanza::Stanza::parse(
         &String::from_utf8(bytes).unwrap().replace("<iq", "<iq xmlns='jabber:client'").into_bytes(),
     );
-    let id = ping.unwrap().id.unwrap();
+    let id = ping.unwrap().id.clone().unwrap();
     // Its answer is not for anybody else.
     scene.says(&format!("<iq type='result' id='{id}' to='capulet.lit'/>"));
     assert!(scene.effects.is_empty());
