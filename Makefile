@@ -120,7 +120,7 @@ LOAD    ?= all
 SEED    ?=
 
 .PHONY: chaos
-chaos: build needs-redis ## Break a cluster on purpose for MINUTES (5), FAULT=mix LOAD=all NODES=3 STORE=sqlite|redis SEED=; see its report
+chaos: build needs-redis ## Break a cluster on purpose for MINUTES (5), FAULT=mix LOAD=all NODES=3 STORE=sqlite|redis|sentinel SEED=; see its report
 	cargo build --release --locked -p muster-chaos
 	@exec $(TARGET)/release/muster-chaos run --muster $(MUSTER) --out var/chaos --minutes $(MINUTES) --nodes $(NODES) \
 	  --store $(STORE) --fault $(FAULT) --load $(LOAD) $(if $(SEED),--seed $(SEED))

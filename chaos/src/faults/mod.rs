@@ -10,6 +10,7 @@ mod one_way;
 mod pause;
 mod rolling;
 mod slow;
+mod store_failover;
 mod store_killed;
 mod store_locked;
 mod store_paused;
@@ -54,6 +55,7 @@ pub const ALL: &[Fault] = &[
     join::JOIN,
     store_killed::STORE_KILLED,
     store_paused::STORE_PAUSED,
+    store_failover::STORE_FAILOVER,
     store_locked::STORE_LOCKED,
     disk_full::DISK_FULL,
 ];

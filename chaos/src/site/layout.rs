@@ -10,7 +10,7 @@ use toml::{Table, Value};
 use super::node::Node;
 use super::process::Command;
 use super::wires::{Ends, Pids};
-use super::{DOMAIN, Eye, Order, Redis};
+use super::{DOMAIN, Eye, Order};
 
 /// Where `muster up` puts node k's ports: clear ones for clients at first - 1 + 10 k, the others as written here.
 const PORTS_PER_NODE: usize = 10;
@@ -30,6 +30,8 @@ pub enum Store {
     Sqlite,
     /// A redis-server of our own.
     Redis,
+    /// A redis-server, its replica, and three sentinels.
+    Sentinel,
 }
 
 /// Files and ports.
@@ -61,7 +63,7 @@ impl Layout {
     }
 
     /// Turns each configuration to our wires and our store.
-    pub(super) fn configure(&self, redis: Option<&Redis>) -> anyhow::Result<()> {
+    pub(super) fn configure(&self, storage: Option<&Table>) -> anyhow::Result<()> {
         let seeds: Vec<_> =
             self.ends().iter().map(|ends| Value::String(ends.gossip_shown.to_string())).collect();
         for number in 0..self.count {
@@ -73,12 +75,8 @@ impl Layout {
             set(&mut file, "node", "drain_seconds_max", Value::Integer(DRAIN_SECONDS_MAX));
             let level = "info,muster_actors::writes=trace";
             set(&mut file, "log", "level", Value::String(level.to_owned()));
-            if let Some(redis) = redis {
-                let mut storage = Table::new();
-                storage.insert("kind".into(), Value::String("redis".into()));
-                let address = Value::String(redis.address.to_string());
-                storage.insert("addresses".into(), Value::Array(vec![address]));
-                file.insert("storage".into(), Value::Table(storage));
+            if let Some(storage) = storage {
+                file.insert("storage".into(), Value::Table(storage.clone()));
             }
             fs::write(&config, toml::to_string(&file)?)?;
         }

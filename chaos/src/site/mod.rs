@@ -5,6 +5,7 @@ mod node;
 mod process;
 mod redis;
 mod seen;
+mod sentinels;
 pub mod wires;
 mod writes;
 
@@ -18,6 +19,7 @@ pub use layout::{Layout, Store};
 pub use node::{Node, Run};
 pub use redis::Redis;
 pub use seen::{Eye, Member};
+pub use sentinels::Sentinels;
 use wires::{Flow, Wires};
 pub use writes::Written;
 
@@ -55,6 +57,8 @@ pub struct Site {
     pub wires: Wires,
     /// Its own store, if that is a process.
     pub redis: Option<Redis>,
+    /// Its own store, if that is several.
+    pub sentinels: Option<Sentinels>,
     layout: Layout,
 }
 
@@ -65,15 +69,17 @@ impl Site {
     /// A program is missing or does not start.
     pub fn start(order: Order, accounts: &Accounts, count: usize) -> anyhow::Result<Self> {
         let layout = Layout::write(&order)?;
-        let redis = match order.store {
+        let (mut redis, mut sentinels) = (None, None);
+        let storage = match order.store {
             Store::Sqlite => None,
-            Store::Redis => Some(Redis::start(&layout.folder)?),
+            Store::Redis => Some(redis.insert(Redis::start(&layout.folder, "redis", "")?).storage()),
+            Store::Sentinel => Some(sentinels.insert(Sentinels::start(&layout.folder)?).storage()),
         };
-        layout.configure(redis.as_ref())?;
+        layout.configure(storage.as_ref())?;
         let pids = Arc::new(Mutex::new(vec![None; layout.nodes()]));
         let wires = Wires::lay(&layout.ends(), pids.clone())?;
         let nodes = (0..layout.nodes()).map(|number| layout.node(number, &order, &pids)).collect();
-        let mut site = Self { order, nodes, wires, redis, layout };
+        let mut site = Self { order, nodes, wires, redis, sentinels, layout };
         site.import(accounts, count)?;
         for number in 0..site.order.nodes {
             site.start_node(number)?;
@@ -176,6 +182,9 @@ impl Site {
         self.wires.heal();
         if let Some(redis) = &mut self.redis {
             redis.heal()?;
+        }
+        if let Some(sentinels) = &mut self.sentinels {
+            sentinels.heal()?;
         }
         for number in 0..self.nodes.len() {
             self.nodes[number].resume()?;
