@@ -33,6 +33,8 @@ struct Lane {
     /// A slot of this lane, to ask whether its part of a cluster is there.
     slot: u16,
     link: Option<Link>,
+    /// The reign in which it was made.
+    reign: u64,
     tail: Tail,
     reachable: Arc<AtomicBool>,
 }
@@ -45,7 +47,7 @@ pub(super) async fn run(
     reachable: Arc<AtomicBool>,
 ) {
     let tail = Tail::new(server.config());
-    let mut lane = Lane { server, slot, link: None, tail, reachable };
+    let mut lane = Lane { server, slot, link: None, reign: 0, tail, reachable };
     loop {
         let first = match time::timeout(PROBE_TIME, queue.recv()).await {
             Ok(Some(first)) => first,
@@ -170,7 +172,12 @@ impl Lane {
     async fn connect(&mut self) -> RedisResult<()> {
         let timeout = self.server.config().timeout();
         let late = |_| RedisError::from((ErrorKind::Io, "no answer in time"));
+        let reign = self.server.reign().number();
+        if self.reign != reign {
+            self.forget();
+        }
         if self.link.is_none() {
+            self.reign = reign;
             let link = time::timeout(timeout, self.server.connect()).await;
             self.link = Some(link.map_err(late).flatten()?);
         }

@@ -11,6 +11,7 @@ mod faults;
 mod lane;
 mod place;
 mod register;
+mod reign;
 mod script;
 mod server;
 mod tail;
@@ -129,6 +130,8 @@ fn serve(mut server: Server, started: oneshot::Sender<Started>) {
         }
         let whole = !server.is_cluster();
         let server = Arc::new(server);
+        let watched = Arc::clone(&server);
+        tokio::spawn(async move { watched.reign().watch().await });
         let (mut lanes, mut running) = (Vec::new(), Vec::new());
         let count = if whole { 1 } else { CLUSTER_LANES };
         for number in 0..count {

@@ -17,6 +17,7 @@ use tokio::time;
 
 use super::super::config::{Config, Topology};
 use super::super::error::StartError;
+use super::reign::Reign;
 
 /// What the client library can do with authorities of one's own.
 const ONE_SERVER: &str = "goes with tls = true and a single server; with sentinels or a Redis Cluster, name the file in the \
@@ -26,6 +27,7 @@ const ONE_SERVER: &str = "goes with tls = true and a single server; with sentine
 pub(super) struct Server {
     config: Config,
     way: Way,
+    reign: Reign,
 }
 
 enum Way {
@@ -74,16 +76,18 @@ impl Server {
             }
             [first, ..] => first.clone(),
         };
+        let mut reign = Reign::default();
         let way = match config.topology {
             Topology::Standalone => Way::Alone(client(first, config)?),
             Topology::Cluster => Way::Cluster(cluster(servers, config.timeout()).map_err(invalid)?),
             Topology::Sentinel => {
                 let secret = secret("sentinel_password_file", config.sentinel_password_file.as_deref())?;
-                let client = sentinels(&servers, config, secret.as_deref()).map_err(invalid)?;
-                Way::Sentinels(Mutex::new(client))
+                let client = || sentinels(&servers, config, secret.as_deref()).map_err(invalid);
+                reign = Reign::watched_by(client()?);
+                Way::Sentinels(Mutex::new(client()?))
             }
         };
-        Ok(Self { config: config.clone(), way })
+        Ok(Self { config: config.clone(), way, reign })
     }
 
     /// Connects for the first time, and finds out whether a single address is one of a cluster.
@@ -125,6 +129,11 @@ impl Server {
         matches!(self.way, Way::Cluster(..))
     }
 
+    /// Whose reign it is.
+    pub(super) fn reign(&self) -> &Reign {
+        &self.reign
+    }
+
     /// Its settings.
     pub(super) fn config(&self) -> &Config {
         &self.config
@@ -141,7 +150,9 @@ impl Server {
                 client.get_multiplexed_async_connection_with_config(&config).await.map(Link::One)
             }
             Way::Sentinels(client) => {
-                client.lock().await.get_async_connection_with_config(&config).await.map(Link::One)
+                let master = client.lock().await.async_get_client().await?;
+                self.reign.accept(&master);
+                master.get_multiplexed_async_connection_with_config(&config).await.map(Link::One)
             }
             Way::Cluster(client) => client.get_async_connection().await.map(Link::Cluster),
         }
