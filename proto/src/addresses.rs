@@ -45,12 +45,12 @@ fn place(text: &str) -> usize {
     hasher.finish() as usize % PLACES
 }
 
-/// As [`jid`] reads it, if there is one.
+/// As [`jid()`] reads it, if there is one.
 pub fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Jid>, D::Error> {
     Ok(Option::<Address>::deserialize(deserializer)?.map(|address| address.0))
 }
 
-/// As [`jid`] reads it, if it is bare.
+/// As [`jid()`] reads it, if it is bare.
 pub fn bare<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BareJid, D::Error> {
     BareJid::try_from(Address::deserialize(deserializer)?.0).map_err(D::Error::custom)
 }

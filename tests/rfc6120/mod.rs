@@ -2,6 +2,7 @@
 
 mod binding;
 mod sasl;
+mod silence;
 mod stanzas;
 mod streams;
 mod tls;

@@ -135,14 +135,18 @@ fn set(file: &mut Table, section: &str, key: &str, value: Value) {
     }
 }
 
-/// A first port from which on all that the nodes need are free.
+/// A first port from which on all that the nodes need are free. Where it is looked for first differs from process to process,
+/// so that two that begin at once do not take the same.
 fn free_range(nodes: usize) -> anyhow::Result<usize> {
+    const STEP: usize = 150;
     let span = nodes * PORTS_PER_NODE + 60;
     let is_free = |port: usize| {
         let Ok(port) = u16::try_from(port) else { return false };
         TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
             && UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
     };
-    let found = PORTS.step_by(150).find(|first| (first - 1..first + span).all(is_free));
+    let count = PORTS.len().div_ceil(STEP);
+    let first = |turn| PORTS.start + (std::process::id() as usize + turn) % count * STEP;
+    let found = (0..count).map(first).find(|first| (first - 1..first + span).all(is_free));
     found.context("no range of ports is free between 24000 and 26000")
 }
