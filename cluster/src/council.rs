@@ -122,6 +122,8 @@ pub(crate) struct Council {
     alone: bool,
     wish: Wish,
     view: View,
+    /// When this node heard of it.
+    since: Duration,
     suspicion: Suspicion,
     lease: Lease,
     /// Whom this node has given up, in this view: their pings are not answered. If it is itself, it acts no more.
@@ -149,6 +151,7 @@ impl Council {
             alone,
             wish,
             view: View::default(),
+            since: Duration::ZERO,
             calling: None,
             loaded: false,
             register: false,
@@ -305,7 +308,7 @@ impl Council {
     }
 
     fn adopt(&mut self, view: View, tell: bool, now: Duration, out: &mut Vec<Effect>) {
-        self.view = view;
+        (self.view, self.since) = (view, now);
         self.suspicion.members(&self.view, self.me.incarnation, now);
         self.lease.view(&self.view);
         self.given_up.clear();
@@ -405,8 +408,12 @@ impl Council {
     }
 
     /// Whether this node, of two that are both alive and have no link, is the one that goes: who lacks more links does,
-    /// or else who has the higher name.
+    /// or else who has the higher name. While the view changes nobody goes for want of a link: many nodes that start at once
+    /// on a busy machine are silent at times, and each that goes and comes back would keep the others busier.
     fn yields(&self, now: Duration) -> bool {
+        if now.saturating_sub(self.since) < MISSED_AFTER {
+            return false;
+        }
         let mine = (self.missing(now), &self.me.node);
         let goes = |(peer, missing): (&Member, u16)| missing > 0 && mine > (missing, &peer.node);
         self.view.voters().count() > 2 && self.suspicion.missing(&self.view, now, MISSED_AFTER).any(goes)
