@@ -3,10 +3,13 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
+/// The system gives the table in pieces, and may leave out a line while others come and go: it is read so often until there is one.
+const READS_MAX: usize = 5;
+
 /// Which of the processes holds the socket with this local address.
 pub(super) fn find(local: SocketAddr, pids: &[Option<u32>]) -> Option<usize> {
     let SocketAddr::V4(local) = local else { return None };
-    let inode = inode(local)?;
+    let inode = (0..READS_MAX).find_map(|_| inode(local))?;
     let wanted = format!("socket:[{inode}]");
     pids.iter().position(|pid| pid.is_some_and(|pid| holds(pid, &wanted)))
 }
@@ -16,7 +19,9 @@ fn inode(local: SocketAddrV4) -> Option<String> {
     let shown = shown(local);
     table.lines().find_map(|line| {
         let fields: Vec<_> = line.split_whitespace().collect();
-        (fields.get(1) == Some(&shown.as_str())).then(|| fields.get(9).map(|inode| (*inode).to_owned()))?
+        // A connection that is over, and is only remembered, has none.
+        let inode = fields.get(9).filter(|inode| **inode != "0")?;
+        (fields.get(1) == Some(&shown.as_str())).then(|| (*inode).to_owned())
     })
 }
 
