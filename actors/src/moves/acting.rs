@@ -124,8 +124,13 @@ impl World {
     /// Slots have left: says so to their new owner, now or as soon as all act by the view in which they are its own.
     pub(super) fn departed(&self, role: Role, to: u64, slots: Vec<u16>) {
         let (epoch, since) = (self.epoch(), Instant::now());
-        lock(&self.moves.acting.departed).push(Departed { role, to, slots, epoch, since });
-        self.let_departed_go();
+        let it = Departed { role, to, slots, epoch, since };
+        let others = self.others();
+        // Under the lock, so that they are said in order. Only this one is looked at: slots leave by the thousand.
+        let mut departed = lock(&self.moves.acting.departed);
+        if self.stays(&it, &others) {
+            departed.push(it);
+        }
     }
 
     /// Says of slots that they have moved if nothing for them can come over this node any more, or it took too long.
@@ -136,12 +141,14 @@ impl World {
         }
         let others = self.others();
         lock(&self.moves.acting.nodes).retain(|node, _| others.contains(node));
-        // Under the lock, so that they are said in order.
-        departed.retain(|it| {
-            let all = others.iter().all(|node| self.moves.acting.acts(*node, it.epoch));
-            let waits = !all && it.since.elapsed() <= ACTING_TIME_MAX;
-            waits || !self.say_moved(it) && others.contains(&it.to)
-        });
+        departed.retain(|it| self.stays(it, &others));
+    }
+
+    /// Whether nothing can be said of it yet.
+    fn stays(&self, it: &Departed, others: &[u64]) -> bool {
+        let all = others.iter().all(|node| self.moves.acting.acts(*node, it.epoch));
+        let waits = !all && it.since.elapsed() <= ACTING_TIME_MAX;
+        waits || !self.say_moved(it) && others.contains(&it.to)
     }
 
     /// Whether it could be said; if not it is said again later, as long as that node is there.
