@@ -230,6 +230,8 @@ impl Council {
                 if answered > Duration::ZERO {
                     self.lease.answered(peer, answered);
                 }
+                // Signs come by the dozen, and before what is decided by them.
+                return;
             }
             Input::Knows(peer, epoch) => {
                 self.lease.knows(peer, epoch);

@@ -30,7 +30,9 @@ use gossiping::{gossip, rumours};
 
 /// Time is looked at this often.
 const TICK: Duration = Duration::from_millis(100);
-/// And so often by a node without a network.
+/// The metrics of links are told once in so many ticks.
+const TICKS_PER_LOOK: u32 = 10;
+/// Time is looked at so often by a node without a network.
 const TICK_ALONE: Duration = Duration::from_secs(1);
 /// How long a node that leaves waits for its peers to confirm what it sent.
 const FLUSH_TIME_MAX: Duration = Duration::from_secs(1);
@@ -87,6 +89,7 @@ pub(crate) struct Life<'a> {
     leaving: Option<Instant>,
     /// The lease held when last looked at.
     held: bool,
+    ticks: u32,
 }
 
 impl Estate {
@@ -150,6 +153,7 @@ impl<'a> Life<'a> {
             wish,
             leaving: None,
             held: false,
+            ticks: 0,
         }
     }
 
@@ -169,6 +173,7 @@ impl<'a> Life<'a> {
                 _ = tick.tick() => {
                     self.bury();
                     self.signs();
+                    self.tell_operator();
                     Some(Input::Tick)
                 }
                 command = commands.recv() => match command {
@@ -389,14 +394,25 @@ impl<'a> Life<'a> {
     fn signs(&mut self) {
         for (peer, remote) in self.ground.remotes.load_full().iter() {
             self.sign_of(*peer, remote);
+        }
+        self.estate.shared.set_lease(self.council.lease());
+        self.estate.shared.missing.store(self.council.missing(self.ground.now()), Ordering::Relaxed);
+    }
+
+    /// Tells the operator of the lease and, less often, of the links.
+    fn tell_operator(&mut self) {
+        self.look_at_lease();
+        self.ticks = self.ticks.wrapping_add(1);
+        if !self.ticks.is_multiple_of(TICKS_PER_LOOK) {
+            return;
+        }
+        for remote in self.ground.remotes.load().values() {
             let node = remote.who.node.to_string();
             metrics::gauge!(names::OUTBOX, "node" => node.clone()).set(remote.outbox.bytes() as f64);
             if let Some(rtt) = remote.rtt() {
                 metrics::gauge!(names::RTT, "node" => node).set(rtt.as_secs_f64());
             }
         }
-        self.estate.shared.missing.store(self.council.missing(self.ground.now()), Ordering::Relaxed);
-        self.look_at_lease();
     }
 
     /// Tells the operator when the lease is lost or comes back.
@@ -428,7 +444,10 @@ impl<'a> Life<'a> {
         let facts = self.estate.shared.facts.load();
         let fact = facts.get(&remote.who.node).filter(|f| f.incarnation == peer);
         let rumour = fact.map(|f| Rumour { alive: f.alive, missing: f.missing });
-        self.step(Input::Signs { peer, heard: remote.heard(), answered: remote.answered(), rumour });
+        let signs = Input::Signs { peer, heard: remote.heard(), answered: remote.answered(), rumour };
+        let mut effects = Vec::new();
+        self.council.handle(signs, self.ground.now(), &mut effects);
+        effects.into_iter().for_each(|effect| self.perform(effect));
     }
 }
 

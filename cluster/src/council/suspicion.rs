@@ -14,7 +14,7 @@ const VOTE_HOLDS: Duration = Duration::from_secs(1);
 const REDIAL_TIME_MAX: Duration = Duration::from_secs(1);
 /// A peer that others still hear, and this node has not for so long: gossip tells others of it.
 pub(super) const MISSING_AFTER: Duration = Duration::from_secs(1);
-/// And after so long it will not come back soon. Six pings; what is told has gone round by then.
+/// And after so long it will not come back soon. Six pings, or three in a large cluster; what is told has gone round by then.
 pub(super) const MISSED_AFTER: Duration = Duration::from_millis(1500);
 /// If this node's own clock jumps so far between ticks, it was itself who stood still.
 const STALL: Duration = Duration::from_millis(700);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::time::MissedTickBehavior;
+use tokio::time::Instant;
 
 use super::stream::Stream;
 use super::{Event, Ground, LinkError, Remote};
@@ -16,6 +16,9 @@ use crate::wire::{Control, codec};
 
 /// Signs of life are sent this often.
 const PING_EVERY: Duration = Duration::from_millis(250);
+/// And so often to more peers than this: all pings together grow with the square of the nodes.
+const PING_EVERY_OF_MANY: Duration = Duration::from_millis(500);
+const PEERS_MANY: usize = 16;
 /// Received messages are confirmed after so many bytes, at the latest with the next ping.
 const CONFIRM_BYTES: usize = 128 << 10;
 /// And after so many messages.
@@ -196,12 +199,13 @@ fn heed(ground: &Ground, remote: &Remote, control: Control) -> Result<(), LinkEr
 async fn write(ground: &Ground, remote: &Remote, mut writer: WriteHalf<Stream>) -> Result<(), LinkError> {
     let messages = metrics::counter!(names::MESSAGES, "direction" => "out");
     let bytes = metrics::counter!(names::BYTES, "direction" => "out");
-    let mut ping = tokio::time::interval(PING_EVERY);
-    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ping = pin!(tokio::time::sleep(Duration::ZERO));
     loop {
         let writing = tokio::select! {
             biased;
-            _ = ping.tick() => {
+            () = &mut ping => {
+                let are_many = ground.remotes.load().len() > PEERS_MANY;
+                ping.as_mut().reset(Instant::now() + if are_many { PING_EVERY_OF_MANY } else { PING_EVERY });
                 let sent = ground.now().as_micros() as u64;
                 remote.say(&Control::Ping { sent, received: remote.received.load(Ordering::Relaxed) });
                 continue;
