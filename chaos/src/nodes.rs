@@ -43,9 +43,6 @@ impl Nodes {
             .arg(folder)
             .envs(settings.iter().copied())
             .stdout(Stdio::null());
-        if !up.status().with_context(|| format!("{} cannot be run", program.display()))?.success() {
-            bail!("`muster up` failed");
-        }
         let at = |offset: i32| {
             let address = move |node: u16| {
                 let port = i32::from(port + node * PORTS_PER_NODE) + offset;
@@ -60,6 +57,10 @@ impl Nodes {
             direct: at(1),
             pids: Vec::new(),
         };
+        // Dropped, and so stopped, also if only some of them came up.
+        if !up.status().with_context(|| format!("{} cannot be run", program.display()))?.success() {
+            bail!("`muster up` failed");
+        }
         for node in 0..count {
             let pid = std::fs::read_to_string(folder.join(format!("node-{node}")).join("pid"))?;
             nodes.pids.push(pid.trim().parse()?);
