@@ -25,11 +25,13 @@ const RESERVE: usize = 256;
 /// How long accepting waits when there is no descriptor left.
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long a connection may be silent before the kernel asks whether the peer is there.
-const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(150);
+const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(120);
 /// How long the kernel waits between two questions.
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
+/// Up to so many seconds more, for each connection as many as its peer's port says.
+const KEEP_ALIVE_SPREAD: u64 = 31;
 /// How many questions may go unanswered.
-const KEEP_ALIVE_COUNT: u32 = 3;
+const KEEP_ALIVE_COUNT: u32 = 4;
 /// How often the same trouble is logged.
 const LOG_EVERY: Duration = Duration::from_secs(60);
 
@@ -122,7 +124,7 @@ pub async fn accept_all(
             Ok(_) if is_full() => complain(&"as many clients as there are descriptors for"),
             Ok((socket, peer)) => {
                 // One that is gone already will be noticed when it is read.
-                let _ = keep_alive(&socket);
+                let _ = keep_alive(&socket, peer);
                 take(socket, peer);
             }
             Err(error) => {
@@ -139,9 +141,13 @@ pub async fn accept_all(
 
 /// Lets the kernel notice peers that vanished without a word, in about four minutes. It costs no wake-up of ours, and none of
 /// a phone's radio while anything is sent.
-fn keep_alive(socket: &TcpStream) -> rustix::io::Result<()> {
-    sockopt::set_tcp_keepidle(socket, KEEP_ALIVE_IDLE)?;
-    sockopt::set_tcp_keepintvl(socket, KEEP_ALIVE_INTERVAL)?;
+///
+/// The kernel gathers timers that are far away, so it asks thousands of clients in one instant, more than a queue of packets
+/// holds, and those whose packet was dropped again together. So each has an interval of its own.
+fn keep_alive(socket: &TcpStream, peer: SocketAddr) -> rustix::io::Result<()> {
+    let spread = Duration::from_secs(u64::from(peer.port()) % KEEP_ALIVE_SPREAD);
+    sockopt::set_tcp_keepidle(socket, KEEP_ALIVE_IDLE + spread)?;
+    sockopt::set_tcp_keepintvl(socket, KEEP_ALIVE_INTERVAL + spread)?;
     sockopt::set_tcp_keepcnt(socket, KEEP_ALIVE_COUNT)?;
     sockopt::set_socket_keepalive(socket, true)
 }
@@ -165,7 +171,10 @@ mod tests {
         let _client = TcpStream::connect(address).unwrap();
         let socket = accepted.recv().await.unwrap();
         assert!(sockopt::socket_keepalive(&socket).unwrap());
-        assert_eq!(sockopt::tcp_keepidle(&socket).unwrap(), KEEP_ALIVE_IDLE);
+        let spread = Duration::from_secs(KEEP_ALIVE_SPREAD);
+        let is_spread = |time, least: Duration| (least..least + spread).contains(&time);
+        assert!(is_spread(sockopt::tcp_keepidle(&socket).unwrap(), KEEP_ALIVE_IDLE));
+        assert!(is_spread(sockopt::tcp_keepintvl(&socket).unwrap(), KEEP_ALIVE_INTERVAL));
         accepting.abort();
     }
 

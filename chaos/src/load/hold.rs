@@ -49,7 +49,7 @@ pub struct Status {
     pub gone: u64,
     /// Attempts to connect or log in that failed.
     pub refused: u64,
-    /// What the first of them said.
+    /// What ended the first of all these.
     pub why: Option<String>,
     /// Messages sent.
     pub sent: u64,
@@ -259,10 +259,10 @@ impl Load for Hold {
     fn lost(&mut self, id: ClientId, why: &str, clients: &mut Clients) {
         let now = clients.now();
         let member = &mut self.members[id];
+        self.status.why.get_or_insert_with(|| why.to_owned());
         if std::mem::take(&mut member.opening) {
             self.opening -= 1;
             self.status.refused += 1;
-            self.status.why.get_or_insert_with(|| why.to_owned());
             member.attempts += 1;
         } else {
             self.status.broken += 1;

@@ -25,7 +25,7 @@ pub use part::Part;
 
 const DOMAIN: &str = "localhost";
 const LOOK: Duration = Duration::from_secs(1);
-/// So much of what a refusal said is shown.
+/// So much of what ended a connection is shown.
 const WHY: usize = 80;
 const TELL_EVERY: u32 = 10;
 /// How long nothing may go forward before a run is given up.
@@ -242,11 +242,12 @@ impl Play<'_> {
         let victim = nodes.pids.last().and_then(|pid| Pid::from_raw(i32::try_from(*pid).ok()?));
         let victim = victim.context("there is a node")?;
         let began = Instant::now();
+        let before = fleet.status()?.broken;
         eprintln!("killing process {victim:?}");
         kill_process(victim, Signal::KILL)?;
         let mut broken = false;
         self.wait(fleet, "come back", |status| {
-            broken |= status.broken > 0;
+            broken |= status.broken > before;
             let back = status.connected + usize_of(status.gone) >= status.clients;
             (broken && back) || (!broken && began.elapsed() > STALL_MAX)
         })?;
