@@ -230,7 +230,7 @@ impl Council {
                 if answered > Duration::ZERO {
                     self.lease.answered(peer, answered);
                 }
-                // Signs come by the dozen, and before what is decided by them.
+                // Signs come by the dozen, and each time before another input, which decides by all of them.
                 return;
             }
             Input::Knows(peer, epoch) => {

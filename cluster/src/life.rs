@@ -30,10 +30,10 @@ use gossiping::{gossip, rumours};
 
 /// Time is looked at this often.
 const TICK: Duration = Duration::from_millis(100);
+/// And so often by a node without a network.
+const TICK_ALONE: Duration = Duration::from_secs(1);
 /// The metrics of links are told once in so many ticks.
 const TICKS_PER_LOOK: u32 = 10;
-/// Time is looked at so often by a node without a network.
-const TICK_ALONE: Duration = Duration::from_secs(1);
 /// How long a node that leaves waits for its peers to confirm what it sent.
 const FLUSH_TIME_MAX: Duration = Duration::from_secs(1);
 
@@ -89,6 +89,7 @@ pub(crate) struct Life<'a> {
     leaving: Option<Instant>,
     /// The lease held when last looked at.
     held: bool,
+    /// Times that the operator was told.
     ticks: u32,
 }
 
@@ -173,8 +174,9 @@ impl<'a> Life<'a> {
                 _ = tick.tick() => {
                     self.bury();
                     self.signs();
+                    self.step(Input::Tick);
                     self.tell_operator();
-                    Some(Input::Tick)
+                    None
                 }
                 command = commands.recv() => match command {
                     Some(Command::Wish(Wish::Gone)) => {
@@ -395,7 +397,6 @@ impl<'a> Life<'a> {
         for (peer, remote) in self.ground.remotes.load_full().iter() {
             self.sign_of(*peer, remote);
         }
-        self.estate.shared.set_lease(self.council.lease());
         self.estate.shared.missing.store(self.council.missing(self.ground.now()), Ordering::Relaxed);
     }
 
@@ -440,6 +441,7 @@ impl<'a> Life<'a> {
         }
     }
 
+    /// No step of its own: what follows from it is seen in the one that it is for.
     fn sign_of(&mut self, peer: Incarnation, remote: &Remote) {
         let facts = self.estate.shared.facts.load();
         let fact = facts.get(&remote.who.node).filter(|f| f.incarnation == peer);

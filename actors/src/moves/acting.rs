@@ -144,7 +144,7 @@ impl World {
         departed.retain(|it| self.stays(it, &others));
     }
 
-    /// Whether nothing can be said of it yet.
+    /// Says that it has moved, if that may be said. Whether it is to be tried again.
     fn stays(&self, it: &Departed, others: &[u64]) -> bool {
         let all = others.iter().all(|node| self.moves.acting.acts(*node, it.epoch));
         let waits = !all && it.since.elapsed() <= ACTING_TIME_MAX;

@@ -245,9 +245,8 @@ impl Play<'_> {
         let before = fleet.status()?.broken;
         eprintln!("killing process {victim:?}");
         kill_process(victim, Signal::KILL)?;
-        let mut broken = false;
         self.wait(fleet, "come back", |status| {
-            broken |= status.broken > before;
+            let broken = status.broken > before;
             let back = status.connected + usize_of(status.gone) >= status.clients;
             (broken && back) || (!broken && began.elapsed() > STALL_MAX)
         })?;
@@ -272,9 +271,9 @@ fn say(what: &str, status: &Status) {
         status.resumed,
         status.ended,
         status.refused,
-        status
-            .why
-            .as_ref()
-            .map_or_else(String::new, |why| format!(" ({})", why.chars().take(WHY).collect::<String>())),
+        status.why.as_ref().map_or_else(String::new, |why| format!(
+            " (first: {})",
+            why.chars().take(WHY).collect::<String>()
+        )),
     );
 }
