@@ -19,6 +19,7 @@ mod metrics;
 mod moves;
 mod office;
 mod owned;
+mod pace;
 mod parts;
 mod receipt;
 mod remote;

@@ -48,6 +48,11 @@ pub fn describe() {
         "Stanzas that clients of this node sent, by kind."
     );
     describe_log_ins();
+    describe_counter!(
+        "muster_reads_delayed_total",
+        Unit::Count,
+        "Times that a client was not read at once, as there was too much to do."
+    );
     describe_counter!("muster_slow_clients_total", Unit::Count, "Clients cut off because they did not read.");
     describe_counter!(
         "muster_refused_total",

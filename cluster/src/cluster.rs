@@ -269,6 +269,14 @@ impl<M: Message> Cluster<M> {
         self.shared.holds_lease()
     }
 
+    /// Comes back when the cluster's thread has done what it had to do: how long that takes says how busy it is.
+    pub async fn turn(&self) {
+        let (reply, answer) = oneshot::channel();
+        if self.ask(Command::Turn(reply)).is_ok() {
+            let _ = answer.await;
+        }
+    }
+
     /// Uses other certificates for links made from now on. Without a network it only checks them.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use tokio::net::UdpSocket;
 
 pub(crate) use sealed::Seal;
 
-use crate::map::HashMap;
+use crate::map::{HashMap, HashSet};
 use crate::quiet::Quiet;
 use crate::{GossipFacts, Incarnation, Load, Member, NodeId};
 
@@ -114,7 +114,7 @@ impl Gossip {
         self.handle
             .with_chitchat(|chitchat| {
                 let mut facts = Facts::default();
-                let alive: Vec<ChitchatId> = chitchat.live_nodes().cloned().collect();
+                let alive: HashSet<ChitchatId> = chitchat.live_nodes().cloned().collect();
                 for (id, state) in chitchat.node_states() {
                     let Ok(node) = NodeId::new(&id.node_id) else { continue };
                     let incarnation = Incarnation(id.generation_id);

@@ -43,6 +43,7 @@ pub(crate) enum Command {
     Wish(Wish),
     Forget(NodeId),
     Rejoin(oneshot::Sender<Incarnation>),
+    Turn(oneshot::Sender<()>),
     Stop,
 }
 
@@ -135,6 +136,9 @@ impl<'a> Life<'a> {
             shared.set_lease(Duration::ZERO);
         }
         let mut tasks = JoinSet::new();
+        if !estate.is_alone() {
+            tasks.spawn_local(link::beat(ground.clone()));
+        }
         if let Some(bound) = &estate.bound {
             tasks.spawn_local(link::listen(ground.clone(), bound.links.clone()));
             tasks.spawn_local(gossip(estate, bound, &me, ground.clone()));
@@ -188,6 +192,10 @@ impl<'a> Life<'a> {
                         Some(Input::Wish(wish))
                     }
                     Some(Command::Forget(node)) => Some(Input::Forget(node)),
+                    Some(Command::Turn(reply)) => {
+                        let _ = reply.send(());
+                        None
+                    }
                     Some(Command::Rejoin(reply)) => return self.end(End::Rejoin(reply, self.wish)),
                     Some(Command::Stop) | None => return self.end(End::Stop),
                 },

@@ -71,11 +71,12 @@ impl Io {
         Ok(())
     }
 
-    /// Whether the client's next words of the handshake are there.
+    /// Whether the network has brought something that was not read.
     pub fn is_readable(&self, cx: &mut Context<'_>) -> bool {
         match self {
+            Self::Clear(tcp) => tcp.poll_read_ready(cx).is_ready(),
             Self::Tls(stream) => stream.get_ref().poll_read_ready(cx).is_ready(),
-            Self::Clear(_) | Self::Simulated(_) | Self::Taken => false,
+            Self::Simulated(_) | Self::Taken => false,
         }
     }
 

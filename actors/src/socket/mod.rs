@@ -25,6 +25,7 @@ use crate::keys;
 use crate::listener::{ClientListener, ListenerTls};
 use crate::mail::{Later, Letter, later};
 use crate::owned::Call;
+use crate::pace::{self, Number};
 use crate::receipt::Via;
 use crate::sockets::SocketCall;
 use crate::throttle::Admission;
@@ -79,6 +80,8 @@ pub struct Socket {
     log_in_timer: SpawnHandle,
     waker: Option<Waker>,
     wire: Option<Wire>,
+    /// Its number while it waits to read.
+    number: Number,
     /// Its place at the gate, while it is being logged in.
     pass: Option<Pass>,
     _admission: Admission,
@@ -127,6 +130,7 @@ impl Socket {
             log_in_timer: SpawnHandle::default(),
             waker: None,
             wire: Some(connection.wire),
+            number: Number::default(),
             pass: None,
             _admission: connection.admission,
         }
@@ -163,7 +167,7 @@ impl Socket {
                 Poll::Ready(Ok(())) | Poll::Pending => {}
                 Poll::Ready(Err(_)) => return self.broken(ctx),
             }
-            if !self.may_read() || !self.read(cx, ctx) {
+            if !self.may_read() || !self.keeps_pace(cx) || !self.read(cx, ctx) {
                 return;
             }
         }
@@ -200,6 +204,14 @@ impl Socket {
             && self.stream.wants_bytes()
             && self.said - self.handled < WINDOW
             && self.unsent.len() < self.world.options.limits.unsent_bytes_max / 2
+    }
+
+    /// Whether it is its turn to read. Who is being logged in always may, and so may who has nothing to say, or has said it
+    /// already to OpenSSL.
+    fn keeps_pace(&mut self, cx: &mut std::task::Context<'_>) -> bool {
+        self.sid.is_none()
+            || !self.io.is_readable(cx)
+            || pace::may_read(&mut self.number, &self.world, cx.waker())
     }
 
     /// Reads once; whether there may be more.

@@ -17,6 +17,7 @@ use openssl::sign::Signer;
 use openssl::symm::{Cipher, decrypt_aead, encrypt_aead};
 use tokio::net::UdpSocket;
 
+use crate::map::HashMap;
 use crate::quiet::Quiet;
 use crate::{Secret, StartError, metrics as names};
 
@@ -27,6 +28,8 @@ const TAG: usize = 16;
 const HEAD: usize = 1 + SALT + NONCE;
 /// Shortest cluster key.
 const KEY_MIN: usize = 32;
+/// Keys of other processes that are kept: to derive one costs more than to open a datagram.
+const KEYS_MAX: usize = 1024;
 const LABEL: &[u8] = b"muster gossip 1";
 /// Largest UDP payload.
 const DATAGRAM_MAX: usize = 65_507;
@@ -38,6 +41,8 @@ pub(crate) struct Seal {
     cluster: String,
     salt: [u8; SALT],
     key: [u8; 32],
+    /// The keys of others, by salt.
+    keys: HashMap<[u8; SALT], [u8; 32]>,
 }
 
 impl Seal {
@@ -57,6 +62,7 @@ impl Seal {
                 cluster: cluster.to_owned(),
                 key: derive(secret, &salt)?,
                 salt,
+                keys: HashMap::default(),
             })
         };
         fresh().map_err(|error| StartError::Tls { what: "gossip key", reason: error.to_string() })
@@ -77,7 +83,7 @@ impl Seal {
         Ok([&[VERSION][..], &self.salt, &nonce, &cipher, &tag].concat())
     }
 
-    fn open(&self, datagram: &[u8]) -> Result<Vec<u8>, &'static str> {
+    fn open(&mut self, datagram: &[u8]) -> Result<Vec<u8>, &'static str> {
         if datagram.len() < HEAD + TAG {
             return Err("short");
         }
@@ -85,11 +91,21 @@ impl Seal {
             return Err("version");
         }
         let (head, rest) = datagram.split_at(HEAD);
-        let (salt, nonce) = head[1..].split_at(SALT);
+        let (salt, nonce) = head[1..].split_first_chunk::<SALT>().ok_or("short")?;
         let (cipher, tag) = rest.split_at(rest.len() - TAG);
-        let key = derive(&self.secret, salt).map_err(|_| "seal")?;
-        decrypt_aead(Cipher::aes_256_gcm(), &key, Some(nonce), self.cluster.as_bytes(), cipher, tag)
-            .map_err(|_| "seal")
+        let known = self.keys.get(salt).copied();
+        let key = known.map_or_else(|| derive(&self.secret, salt), Ok).map_err(|_| "seal")?;
+        let plain =
+            decrypt_aead(Cipher::aes_256_gcm(), &key, Some(nonce), self.cluster.as_bytes(), cipher, tag)
+                .map_err(|_| "seal")?;
+        // Only of those who have the cluster's key: a stranger's salts cost no memory.
+        if known.is_none() {
+            if self.keys.len() == KEYS_MAX {
+                self.keys.clear();
+            }
+            self.keys.insert(*salt, key);
+        }
+        Ok(plain)
     }
 }
 

@@ -2,24 +2,17 @@
 
 use std::pin::pin;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::time::Instant;
 
 use super::stream::Stream;
-use super::{Event, Ground, LinkError, Remote};
+use super::{Event, Ground, LinkError, Remote, heart};
 use crate::metrics as names;
 use crate::wire::frame::{self, Kind, PAYLOAD_MAX};
 use crate::wire::{Control, codec};
 
-/// Signs of life are sent this often.
-const PING_EVERY: Duration = Duration::from_millis(250);
-/// And so often to more peers than this: all pings together grow with the square of the nodes.
-const PING_EVERY_OF_MANY: Duration = Duration::from_millis(500);
-const PEERS_MANY: usize = 16;
-/// Received messages are confirmed after so many bytes, at the latest with the next ping.
+/// Received messages are confirmed after so many bytes, at the latest with the next beat.
 const CONFIRM_BYTES: usize = 128 << 10;
 /// And after so many messages.
 const CONFIRM_MESSAGES: u64 = 512;
@@ -71,12 +64,13 @@ pub(super) async fn run(
     remote.outbox.push_control(&codec::control(&known).expect("a number fits into a frame"));
     hear(ground, remote);
     let standing = Standing::begin(ground, remote);
+    heart::begin(ground, remote);
 
     let (reader, writer) = tokio::io::split(stream);
     let end = tokio::select! {
         biased;
         end = read(ground, remote, reader, buffer) => end,
-        end = write(ground, remote, writer) => end,
+        end = write(remote, writer) => end,
         () = reset => Err(LinkError::Reset),
     };
 
@@ -170,10 +164,7 @@ fn heed(ground: &Ground, remote: &Remote, control: Control) -> Result<(), LinkEr
     match control {
         Control::Ping { sent, received } => {
             remote.outbox.confirm(received);
-            if remote.silenced.load(Ordering::Relaxed) {
-                return Ok(());
-            }
-            remote.say(&Control::Pong { sent, received: remote.received.load(Ordering::Relaxed) });
+            heart::heed(ground, remote, sent);
         }
         Control::Pong { sent, received } => {
             remote.outbox.confirm(received);
@@ -196,22 +187,11 @@ fn heed(ground: &Ground, remote: &Remote, control: Control) -> Result<(), LinkEr
     Ok(())
 }
 
-async fn write(ground: &Ground, remote: &Remote, mut writer: WriteHalf<Stream>) -> Result<(), LinkError> {
+async fn write(remote: &Remote, mut writer: WriteHalf<Stream>) -> Result<(), LinkError> {
     let messages = metrics::counter!(names::MESSAGES, "direction" => "out");
     let bytes = metrics::counter!(names::BYTES, "direction" => "out");
-    let mut ping = pin!(tokio::time::sleep(Duration::ZERO));
     loop {
-        let writing = tokio::select! {
-            biased;
-            () = &mut ping => {
-                let are_many = ground.remotes.load().len() > PEERS_MANY;
-                ping.as_mut().reset(Instant::now() + if are_many { PING_EVERY_OF_MANY } else { PING_EVERY });
-                let sent = ground.now().as_micros() as u64;
-                remote.say(&Control::Ping { sent, received: remote.received.load(Ordering::Relaxed) });
-                continue;
-            }
-            writing = remote.outbox.take() => writing,
-        };
+        let writing = remote.outbox.take().await;
         if !writing.control.is_empty() {
             writer.write_all(&writing.control).await?;
         }

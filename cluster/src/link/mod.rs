@@ -4,6 +4,7 @@
 mod accept;
 mod connection;
 mod dial;
+mod heart;
 mod machine;
 mod outbox;
 mod stream;
@@ -18,6 +19,7 @@ use tokio::sync::{Mutex, Notify, mpsc, watch};
 
 pub(crate) use accept::{listen, listen_to};
 pub(crate) use dial::keep;
+pub(crate) use heart::beat;
 pub(crate) use outbox::Outbox;
 
 use crate::map::HashMap;
@@ -122,6 +124,8 @@ pub(crate) struct Remote {
     received: AtomicU64,
     heard: AtomicU64,
     rtt: AtomicU64,
+    /// How far this node's clock is ahead of the peer's last ping that has no answer yet; zero if there is none.
+    owed: AtomicU64,
     /// When the last ping was sent that the peer has answered, knowing no newer view than this node.
     answered: AtomicU64,
     /// The epoch that the peer said it knows.
@@ -144,6 +148,7 @@ impl Remote {
             received: AtomicU64::new(0),
             heard: AtomicU64::new(0),
             rtt: AtomicU64::new(0),
+            owed: AtomicU64::new(0),
             answered: AtomicU64::new(0),
             known: AtomicU64::new(0),
             silenced: AtomicBool::new(false),

@@ -6,6 +6,7 @@
 mod authority;
 mod faults;
 mod forms;
+mod many;
 mod partitions;
 mod proxy;
 mod stage;

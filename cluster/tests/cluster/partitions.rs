@@ -19,7 +19,7 @@ impl Node {
         self.holds_its_lease().await;
     }
 
-    async fn holds_its_lease(&self) {
+    pub(crate) async fn holds_its_lease(&self) {
         let held = async {
             while !(self.cluster.holds_lease() && self.cluster.is_ready()) {
                 tokio::time::sleep(std::time::Duration::from_millis(10)).await;
