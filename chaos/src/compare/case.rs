@@ -125,7 +125,7 @@ pub(super) fn all() -> Vec<Case> {
         Case::of("room-plain-10x50", Room { rooms: 10, occupants: 50 }, Plain, DELIVERY),
         Case::of("room-plain-1x500", Room { rooms: 1, occupants: 500 }, Plain, DELIVERY),
         Case::of("room-tls-10x50", Room { rooms: 10, occupants: 50 }, Direct, DELIVERY),
-        Case::of("presence-plain-2x50", Presence { groups: 2, members: 50 }, Plain, DELIVERY),
+        Case::of("presence-plain-1x50", Presence { groups: 1, members: 50 }, Plain, DELIVERY),
         Case::of("login-plain", Login { clients: 500 }, Plain, LOGIN),
         Case::of("login-tls", Login { clients: 500 }, Direct, LOGIN),
         Case::of("login-tls-tickets", Login { clients: 500 }, Tickets, TICKETS),

@@ -95,7 +95,8 @@ pub(super) fn up(up: &Up) -> Result<(), Failure> {
             return Err(failure);
         }
         if up.detach {
-            say!("Stop it with: muster down --dir {}", plan.dir.display());
+            let program = std::env::args().next().unwrap_or_else(|| "muster".into());
+            say!("Stop it with: {program} down --dir {}", plan.dir.display());
             return Ok(());
         }
         say!("Ctrl-C stops it.");
