@@ -11,6 +11,7 @@ mod pause;
 mod rolling;
 mod slow;
 mod store_failover;
+mod store_hung;
 mod store_killed;
 mod store_locked;
 mod store_paused;
@@ -56,6 +57,7 @@ pub const ALL: &[Fault] = &[
     store_killed::STORE_KILLED,
     store_paused::STORE_PAUSED,
     store_failover::STORE_FAILOVER,
+    store_hung::STORE_HUNG,
     store_locked::STORE_LOCKED,
     disk_full::DISK_FULL,
 ];

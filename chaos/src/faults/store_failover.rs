@@ -11,7 +11,7 @@ use crate::site::{Sentinels, Store};
 /// How long the replica stands still before the master dies: what is written then is lost.
 const LAG: std::ops::Range<f64> = 1.0..3.0;
 /// How long the new master is alone.
-const ALONE: std::ops::Range<f64> = 1.0..5.0;
+pub(super) const ALONE: std::ops::Range<f64> = 1.0..5.0;
 /// Sentinels that cannot agree try again after 10 s; a former master is left alone for up to 20 s.
 const SENTINELS_TIME_MAX: Duration = Duration::from_secs(60);
 
@@ -52,11 +52,15 @@ fn strike(strike: &mut Strike<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn watched<'s>(strike: &'s mut Strike<'_>) -> anyhow::Result<&'s mut Sentinels> {
+pub(super) fn watched<'s>(strike: &'s mut Strike<'_>) -> anyhow::Result<&'s mut Sentinels> {
     strike.site.sentinels.as_mut().context("this cluster's store has no sentinels")
 }
 
-fn wait_until(strike: &mut Strike<'_>, why: &str, is: impl Fn(&Sentinels) -> bool) -> anyhow::Result<()> {
+pub(super) fn wait_until(
+    strike: &mut Strike<'_>,
+    why: &str,
+    is: impl Fn(&Sentinels) -> bool,
+) -> anyhow::Result<()> {
     let deadline = Instant::now() + SENTINELS_TIME_MAX;
     while !is(watched(strike)?) {
         if Instant::now() > deadline {

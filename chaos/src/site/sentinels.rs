@@ -138,6 +138,14 @@ impl Sentinels {
         self.servers[number].kill()
     }
 
+    /// Stops a server in the middle of whatever it does.
+    ///
+    /// # Errors
+    /// The system does not do it.
+    pub fn pause(&mut self, number: usize) -> anyhow::Result<()> {
+        self.servers[number].pause()
+    }
+
     /// Lets a server go on, or starts it again.
     ///
     /// # Errors
