@@ -42,6 +42,9 @@ impl World {
     /// Passes on one message of another node. If its address is not ours any more, it goes to who owns it now.
     pub fn take(self: &Arc<Self>, from: u64, message: Remote) {
         let _hearing = Hearing::from(from);
+        if message.is_given() {
+            self.moves.came_from(from);
+        }
         match message {
             Remote::Session { address, mail, .. } => {
                 let via = Via { said: mail.said(), ..Via::default() };

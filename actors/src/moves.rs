@@ -5,10 +5,12 @@
 //! until then, and handles first what came over the former owner: that was said before.
 
 mod acting;
+mod arrival;
 mod awaited;
 mod difference;
 
 pub use acting::Hearing;
+use arrival::Arrival;
 use difference::{Difference, Source};
 
 use std::collections::VecDeque;
@@ -33,10 +35,6 @@ use crate::world::World;
 const PARKED_MAX: usize = 10_000;
 /// How long after a new view nodes keep what others may still need of slots that have moved.
 pub const SLOT_MOVE_MAX: Duration = Duration::from_secs(120);
-/// How long a slot may be on its way; then its actors are built from the store.
-const ARRIVAL_TIME_MAX: Duration = Duration::from_secs(10);
-/// The same if the former owner does not act by the view in which it is none, nor is put down.
-const OWNER_TIME_MAX: Duration = Duration::from_secs(60);
 /// Slots of one ring.
 const SLOTS: u16 = 16_384;
 
@@ -50,6 +48,8 @@ pub struct Moves {
     arriving: Mutex<HashMap<Place, Arrival>>,
     /// How many of them: spares the lock when there are none.
     arriving_count: AtomicUsize,
+    /// When something last came from those who give.
+    came: Mutex<HashMap<u64, Instant>>,
     leaving: Mutex<HashMap<Place, Departure>>,
     /// Who has second copies that this node is to have, and since when that is so.
     filling: Mutex<HashMap<Place, (u64, Instant)>>,
@@ -61,40 +61,6 @@ pub struct Moves {
     acting: acting::Acting,
     /// The view of which this node has done all that it changes.
     adopted: AtomicU64,
-}
-
-#[derive(Default)]
-struct Arrival {
-    from: u64,
-    /// Who was the backup of the one who gives, and has copies if that one dies.
-    then: Option<u64>,
-    /// The view by which it comes.
-    epoch: u64,
-    since: Option<Instant>,
-    /// What the former owner sent on.
-    forwarded: VecDeque<Waiting>,
-    /// What others sent here.
-    waiting: VecDeque<Waiting>,
-}
-
-impl Arrival {
-    fn expect_from(&mut self, Source { from, then }: Source, epoch: u64) {
-        (self.from, self.then, self.epoch, self.since) = (from, then, epoch, Some(Instant::now()));
-    }
-
-    /// How long it has been on its way.
-    fn time(&self) -> Duration {
-        self.since.map(|since| since.elapsed()).unwrap_or_default()
-    }
-
-    fn count(&self) -> usize {
-        self.forwarded.len() + self.waiting.len()
-    }
-
-    /// All that waits, in the order in which it was said.
-    fn take(&mut self) -> impl Iterator<Item = Waiting> + use<> {
-        std::mem::take(&mut self.forwarded).into_iter().chain(std::mem::take(&mut self.waiting))
-    }
 }
 
 struct Departure {
@@ -209,6 +175,7 @@ impl Moves {
     pub fn forget(&self) {
         lock(&self.arriving).clear();
         self.arriving_count.store(0, Ordering::Release);
+        lock(&self.came).clear();
         lock(&self.leaving).clear();
         lock(&self.early).clear();
         lock(&self.ahead).clear();
@@ -237,19 +204,7 @@ impl Moves {
 
     /// Slots that should have arrived long ago begin from the store.
     pub fn give_up_waiting(&self, world: &Arc<World>) {
-        let late: Vec<Place> = lock(&self.arriving)
-            .iter()
-            .filter(|(_, arrival)| {
-                let late = if self.acting.acts(arrival.from, arrival.epoch) {
-                    ARRIVAL_TIME_MAX
-                } else {
-                    // Its owner may not know yet that it is none.
-                    OWNER_TIME_MAX
-                };
-                arrival.time() > late
-            })
-            .map(|(place, _)| *place)
-            .collect();
+        let late = self.late(Instant::now());
         if !late.is_empty() {
             tracing::warn!(
                 slots = late.len(),

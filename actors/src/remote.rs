@@ -265,6 +265,19 @@ impl SessionMail {
 }
 
 impl Remote {
+    /// Whether it brings something of a slot that moves.
+    pub fn is_given(&self) -> bool {
+        matches!(
+            self,
+            Self::AdoptSession(..)
+                | Self::AdoptRoom(..)
+                | Self::OrphanSession(..)
+                | Self::OrphanRoom(..)
+                | Self::SlotsMoved { .. }
+                | Self::Part { .. }
+        )
+    }
+
     /// The view by which the sender addressed it; `None` if neither that nor its place among others matters.
     pub fn epoch(&self) -> Option<u64> {
         match self {

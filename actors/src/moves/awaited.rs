@@ -60,7 +60,8 @@ impl World {
 
     /// Asks for slots that have been on their way for long.
     pub(super) fn await_what_is_late(&self) {
-        self.ask_for(|arrival| arrival.time() > ASK_AFTER);
+        let now = Instant::now();
+        self.ask_for(|arrival| arrival.time(now) > ASK_AFTER);
     }
 
     fn ask_for(&self, wanted: impl Fn(&Arrival) -> bool) {
