@@ -42,8 +42,14 @@ impl Front {
                 };
                 let Ok((near, from)) = accepted else { continue };
                 let pids = self.pids.lock().expect("nobody panics with it").clone();
-                let Some(dialer) = dialer::find(from, &pids) else { continue };
-                connections.spawn(join(near, dialer, self.node, self.ends, state.clone()));
+                let (node, ends, state) = (self.node, self.ends, state.clone());
+                connections.spawn(async move {
+                    // On a machine with very many connections this takes its time, and others must not wait for it.
+                    let found = tokio::task::spawn_blocking(move || dialer::find(from, &pids));
+                    if let Ok(Some(dialer)) = found.await {
+                        join(near, dialer, node, ends, state).await;
+                    }
+                });
             }
         }
     }
