@@ -60,13 +60,13 @@ async fn time(world: Arc<World>) {
         if let Some(cluster) = world.cluster() {
             cluster.turn().await;
         }
-        let next = PACE.with_borrow_mut(|pace| {
+        let (next, goes_on) = PACE.with_borrow_mut(|pace| {
             let next = pace.turn(since.elapsed());
             pace.is_timed = pace.is_half_spent();
             (next, pace.is_timed)
         });
-        next.0.into_iter().for_each(Waker::wake);
-        if !next.1 {
+        next.into_iter().for_each(Waker::wake);
+        if !goes_on {
             return;
         }
     }

@@ -114,7 +114,7 @@ impl Gossip {
         self.handle
             .with_chitchat(|chitchat| {
                 let mut facts = Facts::default();
-                let alive: HashSet<ChitchatId> = chitchat.live_nodes().cloned().collect();
+                let alive: HashSet<&ChitchatId> = chitchat.live_nodes().collect();
                 for (id, state) in chitchat.node_states() {
                     let Ok(node) = NodeId::new(&id.node_id) else { continue };
                     let incarnation = Incarnation(id.generation_id);

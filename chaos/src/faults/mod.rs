@@ -16,6 +16,7 @@ mod store_killed;
 mod store_locked;
 mod store_paused;
 mod strike;
+mod takeover;
 
 pub use strike::Strike;
 

@@ -1,12 +1,9 @@
 //! The master stands still until the sentinels have its replica take over. Then it goes on, and believes for a while that it is
 //! the master: whoever asks it is answered.
 
-use anyhow::Context;
-use rand::Rng;
-
-use super::store_failover::{ALONE, wait_until, watched};
+use super::takeover::{Takeover, watched};
 use super::{Fault, Strike};
-use crate::site::{Sentinels, Store};
+use crate::site::Store;
 
 pub(super) const STORE_HUNG: Fault = Fault {
     name: "store-hung",
@@ -17,22 +14,14 @@ pub(super) const STORE_HUNG: Fault = Fault {
 };
 
 fn strike(strike: &mut Strike<'_>) -> anyhow::Result<()> {
-    let sentinels = watched(strike)?;
-    let master = sentinels.master().context("the sentinels do not agree on a master")?;
-    let replica = 1 - master;
-    let (old, new) = (sentinels.server(master).name.clone(), sentinels.server(replica).name.clone());
-    sentinels.pause(master)?;
+    let takeover = Takeover::of(strike)?;
+    let Takeover { master, old, new, .. } = &takeover;
+    watched(strike)?.pause(*master)?;
     strike.step(format!("{old} stands still"));
-    wait_until(strike, "the replica does not take over", |sentinels| sentinels.master() == Some(replica))?;
+    takeover.wait(strike)?;
     strike.step(format!("{new} is the master"));
-    let seconds = strike.chance.random_range(ALONE);
-    strike.wait(seconds)?;
-    let sentinels = watched(strike)?;
-    sentinels.wake(master)?;
-    let believes = sentinels.server(master).fact("replication", "role:").unwrap_or_default();
+    takeover.wake(strike)?;
+    let believes = watched(strike)?.server(*master).fact("replication", "role:").unwrap_or_default();
     strike.step(format!("{old} goes on as {believes}"));
-    wait_until(strike, "the former master does not follow the new one", Sentinels::is_whole)?;
-    strike.step(format!("{old} follows {new}"));
-    strike.healed();
-    Ok(())
+    takeover.end(strike)
 }
