@@ -288,6 +288,7 @@ impl Crowd {
             resumes: self.managed,
             ask_every: self.ask_every.max(1),
             purpose,
+            eager: false,
         }
     }
 

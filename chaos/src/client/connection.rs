@@ -142,6 +142,7 @@ mod tests {
             resumes: false,
             ask_every: 1,
             purpose: Purpose::Session,
+            eager: false,
         };
         let mut connection = Connection::off();
         assert!(

@@ -322,8 +322,12 @@ impl Clients {
 
     fn begin(&mut self, id: ClientId) {
         let connection = &mut self.connections[id];
-        if let Some(login) = &mut connection.login {
-            login.open(&self.manners, &mut connection.out);
+        let opened = match &mut connection.login {
+            Some(login) => login.open(&self.manners, &mut connection.out),
+            None => Ok(()),
+        };
+        if let Err(error) = opened {
+            self.fail(id, &error.to_string());
         }
         self.touch(id);
     }

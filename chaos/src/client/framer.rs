@@ -61,6 +61,11 @@ impl Framer {
                     }
                 }
                 b'?' | b'!' => {}
+                // A stream begins anew in the place of another (RFC 6120 §4.3.3), maybe in the same read.
+                _ if bytes[open..].starts_with(b"<stream:stream") => {
+                    self.depth = 1;
+                    each(Frame::Header(&bytes[open..at]));
+                }
                 _ if bytes[close - 1] == b'/' => {
                     if self.depth == 1 {
                         each(Frame::Stanza(&bytes[begin..at]));
@@ -127,6 +132,14 @@ mod tests {
     #[test]
     fn a_stream_is_cut_into_its_stanzas() {
         assert_eq!(frames(&[STREAM.as_bytes()]), FRAMES);
+    }
+
+    #[test]
+    fn a_stream_may_begin_anew_in_one_read() {
+        let anew = format!("<?xml version='1.0'?><stream:stream><success/>{STREAM}");
+        let found = frames(&[anew.as_bytes()]);
+        assert_eq!(found[..2], ["<stream:stream>", "<success/>"]);
+        assert_eq!(found[2..], FRAMES);
     }
 
     #[test]

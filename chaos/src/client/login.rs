@@ -57,6 +57,9 @@ pub struct Manners {
     pub ask_every: u32,
     /// What they connect for.
     pub purpose: Purpose,
+    /// Whether they say at once what does not depend on what the server says meanwhile (XEP-0305): nine waits for each other
+    /// become four.
+    pub eager: bool,
 }
 
 /// What comes next.
@@ -105,13 +108,23 @@ pub(super) struct Login {
     step: Step,
     secure: bool,
     known: bool,
+    /// What comes after the log-in, if that has been said with it.
+    ahead: Option<Step>,
     ticket: Option<Ticket>,
     entrance: Entrance,
 }
 
 impl Login {
     pub(super) fn new(account: Account, secure: bool, ticket: Option<Ticket>) -> Self {
-        Self { account, step: Step::Features, secure, known: false, ticket, entrance: Entrance::default() }
+        Self {
+            account,
+            step: Step::Features,
+            secure,
+            known: false,
+            ahead: None,
+            ticket,
+            entrance: Entrance::default(),
+        }
     }
 
     /// How it came in, once it has.
@@ -120,16 +133,14 @@ impl Login {
     }
 
     /// Opens the stream.
-    pub(super) fn open(&mut self, manners: &Manners, out: &mut Vec<u8>) {
-        let domain = &manners.accounts.domain;
-        out.extend_from_slice(
-            format!(
-                "<?xml version='1.0'?><stream:stream to='{domain}' version='1.0' xmlns='jabber:client' \
-                 xmlns:stream='http://etherx.jabber.org/streams'>"
-            )
-            .as_bytes(),
-        );
+    pub(super) fn open(&mut self, manners: &Manners, out: &mut Vec<u8>) -> anyhow::Result<()> {
+        header(manners, out);
         self.step = Step::Features;
+        let is_clear = manners.security == Security::Starttls && !self.secure;
+        if manners.eager && !self.known && !is_clear {
+            self.authenticate(manners, out)?;
+        }
+        Ok(())
     }
 
     /// The stream is encrypted now.
@@ -163,6 +174,10 @@ impl Login {
             Step::Challenge(mut scram) if starts(stanza, "<challenge") => {
                 let answer = scram.answer(text(stanza), password, salted)?;
                 say(out, &format!("<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{answer}</response>"));
+                if manners.eager {
+                    header(manners, out);
+                    self.ahead = Some(self.enter(manners, out));
+                }
                 self.step = Step::Success(Some(scram));
             }
             Step::Success(scram) if starts(stanza, "<success") => {
@@ -170,14 +185,17 @@ impl Login {
                     bail!("the server does not know the password");
                 }
                 self.known = true;
-                return Ok(Next::Restart);
+                if self.ahead.is_none() {
+                    return Ok(Next::Restart);
+                }
             }
             Step::Bound if starts(stanza, "<iq") && has(stanza, "result") => {
                 if !manners.managed {
                     return Ok(Next::Done);
                 }
-                let resume = if manners.resumes { " resume='true'" } else { "" };
-                say(out, &format!("<enable xmlns='urn:xmpp:sm:3'{resume}/>"));
+                if !manners.eager {
+                    enable(manners, out);
+                }
                 self.step = Step::Enabled;
             }
             Step::Enabled if starts(stanza, "<enabled") => {
@@ -191,7 +209,11 @@ impl Login {
             }
             Step::Resumed if starts(stanza, "<failed") => {
                 self.entrance.refused = Some(String::from_utf8_lossy(stanza).into_owned());
-                self.bind(manners, out);
+                self.step = bind(manners, out);
+            }
+            // What it offers is taken for granted.
+            step @ Step::Challenge(_) if manners.eager && starts(stanza, "<stream:features") => {
+                self.step = step
             }
             // Some say more than they were asked for.
             step @ (Step::Bound | Step::Enabled)
@@ -213,14 +235,10 @@ impl Login {
             if manners.managed && !has(offered, "urn:xmpp:sm:3") {
                 bail!("stream management is not offered");
             }
-            match self.ticket.take() {
-                Some(ticket) => {
-                    let (previd, h) = (&ticket.previd, ticket.h);
-                    say(out, &format!("<resume xmlns='urn:xmpp:sm:3' previd='{previd}' h='{h}'/>"));
-                    self.step = Step::Resumed;
-                }
-                None => self.bind(manners, out),
-            }
+            self.step = match self.ahead.take() {
+                Some(step) => step,
+                None => self.enter(manners, out),
+            };
         } else if manners.purpose == Purpose::Register {
             let password = &manners.accounts.password;
             say(
@@ -236,31 +254,63 @@ impl Login {
             if !has(offered, &format!("<mechanism>{}</mechanism>", mechanism.name())) {
                 bail!("{} is not offered: {}", mechanism.name(), String::from_utf8_lossy(offered));
             }
-            let (first, step) = match mechanism {
-                Mechanism::Plain => (plain(name, &manners.accounts.password), Step::Success(None)),
-                Mechanism::ScramSha1 | Mechanism::ScramSha256 => {
-                    let scram = Box::new(Scram::new(mechanism, name)?);
-                    (scram.first(), Step::Challenge(scram))
-                }
-            };
-            let ns = "urn:ietf:params:xml:ns:xmpp-sasl";
-            say(out, &format!("<auth xmlns='{ns}' mechanism='{}'>{first}</auth>", mechanism.name()));
-            self.step = step;
+            self.authenticate(manners, out)?;
         }
         Ok(Next::Wait)
     }
 
-    fn bind(&mut self, manners: &Manners, out: &mut Vec<u8>) {
-        let resource = &manners.accounts.resource;
-        say(
-            out,
-            &format!(
-                "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
-                 <resource>{resource}</resource></bind></iq>"
-            ),
-        );
-        self.step = Step::Bound;
+    fn authenticate(&mut self, manners: &Manners, out: &mut Vec<u8>) -> anyhow::Result<()> {
+        let (name, mechanism) = (&self.account.name, manners.mechanism);
+        let (first, step) = match mechanism {
+            Mechanism::Plain => (plain(name, &manners.accounts.password), Step::Success(None)),
+            Mechanism::ScramSha1 | Mechanism::ScramSha256 => {
+                let scram = Box::new(Scram::new(mechanism, name)?);
+                (scram.first(), Step::Challenge(scram))
+            }
+        };
+        let ns = "urn:ietf:params:xml:ns:xmpp-sasl";
+        say(out, &format!("<auth xmlns='{ns}' mechanism='{}'>{first}</auth>", mechanism.name()));
+        self.step = step;
+        Ok(())
     }
+
+    /// Goes on with a session, or begins one.
+    fn enter(&mut self, manners: &Manners, out: &mut Vec<u8>) -> Step {
+        let Some(Ticket { previd, h }) = self.ticket.take() else { return bind(manners, out) };
+        say(out, &format!("<resume xmlns='urn:xmpp:sm:3' previd='{previd}' h='{h}'/>"));
+        Step::Resumed
+    }
+}
+
+fn header(manners: &Manners, out: &mut Vec<u8>) {
+    let domain = &manners.accounts.domain;
+    say(
+        out,
+        &format!(
+            "<?xml version='1.0'?><stream:stream to='{domain}' version='1.0' xmlns='jabber:client' \
+             xmlns:stream='http://etherx.jabber.org/streams'>"
+        ),
+    );
+}
+
+fn bind(manners: &Manners, out: &mut Vec<u8>) -> Step {
+    let resource = &manners.accounts.resource;
+    say(
+        out,
+        &format!(
+            "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
+             <resource>{resource}</resource></bind></iq>"
+        ),
+    );
+    if manners.eager && manners.managed {
+        enable(manners, out);
+    }
+    Step::Bound
+}
+
+fn enable(manners: &Manners, out: &mut Vec<u8>) {
+    let resume = if manners.resumes { " resume='true'" } else { "" };
+    say(out, &format!("<enable xmlns='urn:xmpp:sm:3'{resume}/>"));
 }
 
 /// The value of an attribute of an element's first tag.
@@ -294,6 +344,8 @@ fn text(stanza: &[u8]) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+
     use super::*;
 
     fn manners() -> Manners {
@@ -305,6 +357,7 @@ mod tests {
             resumes: true,
             ask_every: 5,
             purpose: Purpose::Session,
+            eager: false,
         }
     }
 
@@ -364,6 +417,44 @@ mod tests {
         );
         assert_eq!(second.entrance().id.as_deref(), Some("xy"));
         assert!(second.entrance().refused.is_some() && second.entrance().resumed.is_none());
+    }
+
+    #[test]
+    fn who_is_eager_says_at_once_what_depends_on_no_answer() {
+        let (mut manners, mut salted) = (manners(), Salted::default());
+        manners.security = Security::Plain;
+        manners.mechanism = Mechanism::ScramSha1;
+        manners.eager = true;
+        let mut login = Login::new(manners.accounts.account(7), false, None);
+        let mut out = Vec::new();
+        login.open(&manners, &mut out).unwrap();
+        let said = String::from_utf8(out).unwrap();
+        let first = said.split_once("mechanism='SCRAM-SHA-1'>").unwrap().1.split_once('<').unwrap().0;
+        let nonce = String::from_utf8(STANDARD.decode(first).unwrap()).unwrap();
+        let nonce = nonce.split_once("r=").unwrap().1;
+        let mut take = |login: &mut Login, stanza: &str| {
+            let mut out = Vec::new();
+            let next = login.take(Frame::Stanza(stanza.as_bytes()), &manners, &mut salted, &mut out).unwrap();
+            assert_eq!(next == Next::Done, stanza.starts_with("<enabled"), "{stanza}");
+            String::from_utf8(out).unwrap()
+        };
+        let offer =
+            "<stream:features><mechanisms><mechanism>SCRAM-SHA-1</mechanism></mechanisms></stream:features>";
+        assert_eq!(take(&mut login, offer), "");
+        let challenge = STANDARD.encode(format!("r={nonce}x,s=c2FsdA==,i=4096"));
+        let said = take(&mut login, &format!("<challenge>{challenge}</challenge>"));
+        let places =
+            ["<response", "<stream:stream", "<resource>r<", "<enable"].map(|word| said.find(word).unwrap());
+        assert!(places.is_sorted(), "{said}");
+        let Step::Success(Some(scram)) = &login.step else { panic!("it waits for the server's proof") };
+        let proof = scram.proof();
+        assert_eq!(take(&mut login, &format!("<success>{proof}</success>")), "");
+        assert_eq!(
+            take(&mut login, "<stream:features><bind/><sm xmlns='urn:xmpp:sm:3'/></stream:features>"),
+            ""
+        );
+        assert_eq!(take(&mut login, "<iq type='result' id='bind'/>"), "");
+        assert_eq!(take(&mut login, "<enabled/>"), "");
     }
 
     #[test]

@@ -81,6 +81,12 @@ impl Scram {
         Ok(STANDARD.encode(format!("{bare},p={}", STANDARD.encode(proof))))
     }
 
+    /// What a server that knows the password says last, in base64.
+    #[cfg(test)]
+    pub(super) fn proof(&self) -> String {
+        STANDARD.encode(format!("v={}", STANDARD.encode(&self.signature)))
+    }
+
     /// Whether the server has proved that it knows the password too.
     pub(super) fn accepts(&self, last: &str) -> bool {
         let last = STANDARD.decode(last).unwrap_or_default();

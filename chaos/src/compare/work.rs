@@ -33,6 +33,7 @@ impl Case {
             resumes: self.managed,
             ask_every: ASK_EVERY,
             purpose: if server.kind == Kind::Floor { Purpose::Bare } else { Purpose::Session },
+            eager: false,
         };
         let scene = Scene {
             manners: manners.clone(),

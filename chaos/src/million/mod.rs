@@ -32,8 +32,8 @@ const TELL_EVERY: u32 = 10;
 const STALL_MAX: Duration = Duration::from_secs(180);
 /// How long after the last message what is missing counts as lost.
 const QUIET_MAX: Duration = Duration::from_secs(30);
-/// Log-ins at the same time, of all generators together.
-const CONCURRENCY: usize = 108;
+/// Log-ins at the same time, of all generators together: so many that a node that wakes has some to do.
+const CONCURRENCY: usize = 5_400;
 
 /// How many, and for how long.
 #[derive(Args)]

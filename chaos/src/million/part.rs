@@ -87,6 +87,7 @@ impl Part {
                 resumes: true,
                 ask_every: ASK_EVERY,
                 purpose: Purpose::Session,
+                eager: true,
             },
             server: Processes::default(),
             warm_up_seconds: 0.0,

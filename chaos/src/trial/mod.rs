@@ -94,6 +94,7 @@ pub fn run(plan: &Plan, place: &Place) -> anyhow::Result<History> {
         resumes: true,
         ask_every: u32::MAX,
         purpose: Purpose::Session,
+        eager: false,
     };
     let watch = watch::Watch::begin(&site, chronicle.clone())?;
     let breaking = breaking::begin(site, plan.clone(), chronicle.clone(), signals.clone())?;

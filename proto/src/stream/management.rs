@@ -36,6 +36,8 @@ pub(super) struct Numbers {
     wrote: u32,
     /// So many were written since the client was last asked.
     unasked: u32,
+    /// What the client has by its last word, so that who only says it is still there costs its session nothing.
+    acked: u32,
 }
 
 impl Stream {
@@ -46,7 +48,7 @@ impl Stream {
         element: &Element,
         out: &mut Vec<Effect>,
     ) -> Result<State, StreamError> {
-        match (state, element.name(), &self.numbers) {
+        match (state, element.name(), &mut self.numbers) {
             (State::Open(who, jid), "enable", None) => match enable(element) {
                 Some(word) => {
                     out.push(Effect::Word(word));
@@ -65,8 +67,10 @@ impl Stream {
                 out.push(Effect::Word(Word::AckRequested(numbers.heard)));
                 Ok(state)
             }
-            (state @ State::Open(..), "a", Some(_)) => match h(element) {
+            (state @ State::Open(..), "a", Some(numbers)) => match h(element) {
+                Some(h) if h == numbers.acked => Ok(state),
                 Some(h) => {
+                    numbers.acked = h;
                     out.push(Effect::Word(Word::Acked(h)));
                     Ok(state)
                 }
@@ -128,7 +132,7 @@ impl Stream {
         let Resumption { jid, heard, sent, .. } = how;
         let resumed = el("resumed", ns::SM).with("previd", previd).with("h", heard.to_string());
         write_element(out, &resumed);
-        self.numbers = Some(Box::new(Numbers { heard, wrote: sent, unasked: 0 }));
+        self.numbers = Some(Box::new(Numbers { heard, wrote: sent, unasked: 0, acked: sent }));
         State::Open(who, jid)
     }
 

@@ -164,6 +164,7 @@ impl Server {
             resumes: false,
             ask_every: 1,
             purpose: Purpose::Register,
+            eager: false,
         };
         let server = self.processes.clone();
         let scene =

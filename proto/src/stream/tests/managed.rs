@@ -54,6 +54,19 @@ fn a_client_enables_it_and_what_it_said_meanwhile_comes_after() {
 }
 
 #[test]
+fn what_its_session_knows_already_is_not_said_again() {
+    let (mut scene, mut known) = (managed(), 0);
+    for h in [0, 0, 1, 1, 3] {
+        scene.says(&format!("<a xmlns='urn:xmpp:sm:3' h='{h}'/>"));
+        if h != known {
+            assert_eq!(word(&mut scene), Word::Acked(h));
+            known = h;
+        }
+        assert!(scene.effects.is_empty() && !scene.stream.is_closed(), "{h}");
+    }
+}
+
+#[test]
 fn it_may_be_enabled_without_being_resumed() {
     let mut scene = Scene::bound();
     scene.says("<enable xmlns='urn:xmpp:sm:3'/>");
