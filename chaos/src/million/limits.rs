@@ -20,6 +20,11 @@ const SESSION_KIB: f64 = 20.0;
 /// KiB of a node before its first session.
 const NODE_KIB: usize = 40_000;
 
+/// From so many sessions on, loopback must hold a packet for one of so many: the kernel asks thousands of silent clients in one
+/// moment whether they are there, and breaks the connection of one whose probe was dropped four times.
+const PROBED_MIN: usize = 100_000;
+const PROBED_PART: usize = 8;
+
 /// How the sessions are divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Division {
@@ -33,6 +38,7 @@ pub(super) struct Machine {
     pub(super) files_of_system: usize,
     pub(super) ports: usize,
     pub(super) processes: usize,
+    pub(super) packets: usize,
     pub(super) available_kib: usize,
 }
 
@@ -51,6 +57,7 @@ impl Machine {
             files_of_system: number("/proc/sys/fs/file-max"),
             ports: range.last().zip(range.first()).map_or(0, |(last, first)| last.saturating_sub(*first)),
             processes: limit(Resource::Nproc).unwrap_or(usize::MAX).min(number("/proc/sys/kernel/pid_max")),
+            packets: number("/proc/sys/net/core/netdev_max_backlog"),
             available_kib: meminfo("MemAvailable"),
         }
     }
@@ -82,6 +89,8 @@ impl Machine {
         need(self.files_of_system, files, "files of the system", "fs.file-max (sysctl)");
         need(self.ports, 12_000, "ports of one address", "net.ipv4.ip_local_port_range (sysctl)");
         need(self.processes, nodes * 16 + parts * 3, "processes and threads", "ulimit -u, kernel.pid_max");
+        let probes = if sessions < PROBED_MIN { 0 } else { sessions / PROBED_PART };
+        need(self.packets, probes, "packets that wait in loopback", "net.core.netdev_max_backlog (sysctl)");
         let memory = (sessions as f64 * SESSION_KIB) as usize + nodes * NODE_KIB;
         need(self.available_kib, memory, "KiB of memory", "memory, or ask for fewer sessions (N=…)");
         faults
@@ -109,6 +118,7 @@ mod tests {
         files_of_system: 2_466_170,
         ports: 28_231,
         processes: 32_768,
+        packets: 200_000,
         available_kib: 24_000_000,
     };
 
@@ -122,8 +132,11 @@ mod tests {
 
     #[test]
     fn what_is_too_little_is_named_with_what_to_raise() {
-        let faults =
-            Machine { files_of_system: 100_000, available_kib: 1_000_000, ..MACHINE }.faults(1_020_000);
-        assert!(faults[0].contains("fs.file-max") && faults[1].contains("memory"), "{faults:?}");
+        let low = Machine { files_of_system: 100_000, packets: 1_000, available_kib: 1_000_000, ..MACHINE };
+        let faults = low.faults(1_020_000);
+        for (fault, raise) in faults.iter().zip(["fs.file-max", "netdev_max_backlog", "memory"]) {
+            assert!(fault.contains(raise), "{faults:?}");
+        }
+        assert_eq!((faults.len(), low.faults(20_000).len()), (3, 0), "{faults:?}");
     }
 }

@@ -32,8 +32,11 @@ const TELL_EVERY: u32 = 10;
 const STALL_MAX: Duration = Duration::from_secs(180);
 /// How long after the last message what is missing counts as lost.
 const QUIET_MAX: Duration = Duration::from_secs(30);
+/// A node rests when it uses no more than this part of a core, and nodes do when all together do so for so many looks.
+const REST_CPU: f64 = 0.02;
+const REST_LOOKS: u32 = 3;
 /// Log-ins at the same time, of all generators together: so many that a node that wakes has some to do.
-const CONCURRENCY: usize = 5_400;
+const CONCURRENCY: usize = 2_160;
 
 /// How many, and for how long.
 #[derive(Args)]
@@ -171,7 +174,8 @@ impl Play<'_> {
         eprintln!("{} accounts in {:.0} s", self.sessions, began.elapsed().as_secs_f64());
         let began = Instant::now();
         let nodes = Nodes::start(&program, &self.dir, count, DOMAIN, &settings)?;
-        eprintln!("{count} nodes ready in {:.0} s", began.elapsed().as_secs_f64());
+        rest(&nodes)?;
+        eprintln!("{count} nodes at rest in {:.0} s", began.elapsed().as_secs_f64());
         Ok(nodes)
     }
 
@@ -253,6 +257,22 @@ impl Play<'_> {
         outcome.back_seconds = began.elapsed().as_secs_f64();
         Ok(())
     }
+}
+
+/// Waits until the nodes rest: when the last one is ready, some still agree on their view and make second copies.
+fn rest(nodes: &Nodes) -> anyhow::Result<()> {
+    let (servers, began) = (Processes::new(nodes.pids.clone()), Instant::now());
+    let (mut busy, mut looks) = (servers.cpu(), 0);
+    while looks < REST_LOOKS {
+        std::thread::sleep(LOOK);
+        let now = servers.cpu();
+        let used = now.saturating_sub(std::mem::replace(&mut busy, now)).as_secs_f64();
+        looks = if used <= REST_CPU * nodes.pids.len() as f64 { looks + 1 } else { 0 };
+        if interrupt::is_asked() || began.elapsed() > STALL_MAX {
+            bail!("the nodes do not come to rest: they use {used:.2} cores");
+        }
+    }
+    Ok(())
 }
 
 fn usize_of(number: u64) -> usize {
