@@ -164,7 +164,6 @@ impl Login {
         if starts(stanza, "<stream:error") {
             bail!("{}", String::from_utf8_lossy(stanza));
         }
-        let password = &manners.accounts.password;
         match std::mem::replace(&mut self.step, Step::Features) {
             Step::Features if starts(stanza, "<stream:features") => {
                 return self.features(stanza, manners, out);
@@ -172,12 +171,8 @@ impl Login {
             Step::Proceed if starts(stanza, "<proceed") => return Ok(Next::Secure),
             Step::Registered if has(stanza, "result") || has(stanza, "conflict") => return Ok(Next::Done),
             Step::Challenge(mut scram) if starts(stanza, "<challenge") => {
-                let answer = scram.answer(text(stanza), password, salted)?;
-                say(out, &format!("<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{answer}</response>"));
-                if manners.eager {
-                    header(manners, out);
-                    self.ahead = Some(self.enter(manners, out));
-                }
+                let answer = scram.answer(text(stanza), &manners.accounts.password, salted)?;
+                self.respond(&answer, manners, out);
                 self.step = Step::Success(Some(scram));
             }
             Step::Success(scram) if starts(stanza, "<success") => {
@@ -211,16 +206,11 @@ impl Login {
                 self.entrance.refused = Some(String::from_utf8_lossy(stanza).into_owned());
                 self.step = bind(manners, out);
             }
-            // What it offers is taken for granted.
+            // What is offered to the eager is taken for granted; and some say more than they were asked for.
             step @ Step::Challenge(_) if manners.eager && starts(stanza, "<stream:features") => {
                 self.step = step
             }
-            // Some say more than they were asked for.
-            step @ (Step::Bound | Step::Enabled)
-                if ["<r", "<presence", "<message"].iter().any(|some| starts(stanza, some)) =>
-            {
-                self.step = step
-            }
+            step @ (Step::Bound | Step::Enabled) if is_more(stanza) => self.step = step,
             _ => bail!("unexpected: {}", String::from_utf8_lossy(stanza)),
         }
         Ok(Next::Wait)
@@ -274,6 +264,14 @@ impl Login {
         Ok(())
     }
 
+    fn respond(&mut self, answer: &str, manners: &Manners, out: &mut Vec<u8>) {
+        say(out, &format!("<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{answer}</response>"));
+        if manners.eager {
+            header(manners, out);
+            self.ahead = Some(self.enter(manners, out));
+        }
+    }
+
     /// Goes on with a session, or begins one.
     fn enter(&mut self, manners: &Manners, out: &mut Vec<u8>) -> Step {
         let Some(Ticket { previd, h }) = self.ticket.take() else { return bind(manners, out) };
@@ -321,6 +319,11 @@ pub(crate) fn attribute(stanza: &[u8], name: &str) -> Option<String> {
     let value = &tag[at + name.len() + 2..];
     let quote = value.chars().next()?;
     value[1..].split(quote).next().map(str::to_owned)
+}
+
+/// Whether it is something that a server says unasked.
+fn is_more(stanza: &[u8]) -> bool {
+    ["<r", "<presence", "<message"].iter().any(|some| starts(stanza, some))
 }
 
 fn say(out: &mut Vec<u8>, text: &str) {
