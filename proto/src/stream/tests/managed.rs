@@ -264,3 +264,27 @@ fn an_acknowledgement_of_too_much_says_how_many_there_were() {
         "{heard}"
     );
 }
+
+/// What depends on no answer may be said with what does (XEP-0305): each waits for its turn.
+#[test]
+fn a_client_may_say_all_at_once() {
+    let mut scene = Scene::on(Channel::Plain);
+    scene.says(&format!(
+        "{HEADER}<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGp1bGlldAByMG0zMA==</auth>{HEADER}\
+         <iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>\
+         <enable xmlns='urn:xmpp:sm:3'/><presence/>"
+    ));
+    assert!(matches!(scene.effects.pop(), Some(Effect::Lookup(_))));
+    scene.effects.clear();
+    scene.answers(Input::Credentials(Ok(juliet())));
+    let Some(Effect::Derive(derivation)) = scene.effects.pop() else { panic!("a password is to be checked") };
+    scene.answers(Input::Derived(derivation.run()));
+    assert!(matches!(scene.effects.pop(), Some(Effect::Bind { .. })));
+    scene.effects.clear();
+    scene.answers(Input::Bound("juliet@capulet.lit/balcony".parse().unwrap()));
+    assert!(matches!(scene.effects.pop(), Some(Effect::Word(_))));
+    scene.effects.clear();
+    scene.answers(Input::Enabled { id: None, max: 0 });
+    assert_eq!(scene.hears(), "<enabled xmlns='urn:xmpp:sm:3'/>");
+    assert!(matches!(scene.next(), Effect::Word(_)) && scene.effects.is_empty());
+}
