@@ -322,11 +322,8 @@ impl Clients {
 
     fn begin(&mut self, id: ClientId) {
         let connection = &mut self.connections[id];
-        let opened = match &mut connection.login {
-            Some(login) => login.open(&self.manners, &mut connection.out),
-            None => Ok(()),
-        };
-        if let Err(error) = opened {
+        let Some(login) = &mut connection.login else { return };
+        if let Err(error) = login.open(&self.manners, &mut connection.out) {
             self.fail(id, &error.to_string());
         }
         self.touch(id);
@@ -407,10 +404,7 @@ impl Clients {
                 connection.framer = Framer::default();
                 self.secure(id);
             }
-            Next::Restart => {
-                connection.framer = Framer::default();
-                self.begin(id);
-            }
+            Next::Restart => self.begin(id),
         }
     }
 }

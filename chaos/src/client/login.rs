@@ -57,8 +57,8 @@ pub struct Manners {
     pub ask_every: u32,
     /// What they connect for.
     pub purpose: Purpose,
-    /// Whether they say at once what does not depend on what the server says meanwhile (XEP-0305): nine waits for each other
-    /// become four.
+    /// Whether they say at once what does not depend on what the server says meanwhile (XEP-0305): a managed client then
+    /// waits three times for its server, the connection included, and not seven times.
     pub eager: bool,
 }
 
