@@ -2,6 +2,8 @@
 
 use actix::{Actor, Addr, AsyncContext, Context};
 use actix_rt::ArbiterHandle;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 /// A place for actors.
 #[derive(Clone)]
@@ -19,6 +21,22 @@ impl Floor {
             Self::Arbiter(arbiter) => drop(arbiter.spawn_fn(work)),
             Self::Here => drop(actix_rt::spawn(async move { work() })),
         }
+    }
+
+    /// Comes back when everything is done that is to be done there already: how long that takes says how busy it is.
+    pub fn turn(&self) -> impl Future<Output = ()> + use<> {
+        let (done, turned) = oneshot::channel();
+        self.run(move || done.send(()).unwrap_or_default());
+        // It is over too if the thread has ended.
+        async { drop(turned.await) }
+    }
+
+    /// Its thread, if it has one of its own.
+    pub async fn thread(&self) -> Option<Handle> {
+        let Self::Arbiter(arbiter) = self else { return None };
+        let (tell, told) = oneshot::channel();
+        arbiter.spawn_fn(move || drop(tell.send(Handle::current())));
+        told.await.ok()
     }
 
     /// Starts an actor that knows its address.

@@ -1,4 +1,4 @@
-//! Takes what other nodes say, on the cluster's thread, and passes it on at once.
+//! Takes what other nodes say, each on one arbiter, and passes it on at once.
 
 use std::sync::{Arc, OnceLock, Weak};
 

@@ -1,7 +1,8 @@
 //! The pace at which an arbiter takes what clients say. A node that has more to do than it can must not have ever more
 //! of it under way: what waits inside is waited for by everybody, by those who want to go on with a session too. So when
-//! many stanzas were read, the time is taken that a turn of everything takes, of this arbiter and of the cluster's
-//! thread; if it is long, fewer are read until the next turn. The others wait where they are, in their connections, in order.
+//! many stanzas were read, the time is taken that a turn of everything takes, of all arbiters: what one reads another
+//! handles. If it is long, fewer are read until the next turn. The others wait where they are, in their connections, in
+//! order.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::floor::Floor;
 use crate::world::World;
 
 /// Reads in a turn while there is time enough.
@@ -56,9 +58,9 @@ pub fn may_read(number: &mut Number, world: &Arc<World>, waker: &Waker) -> bool 
 async fn time(world: Arc<World>) {
     loop {
         let since = Instant::now();
-        tokio::task::yield_now().await;
-        if let Some(cluster) = world.cluster() {
-            cluster.turn().await;
+        let turns: Vec<_> = world.floors.iter().map(Floor::turn).collect();
+        for turn in turns {
+            turn.await;
         }
         let (next, goes_on) = PACE.with_borrow_mut(|pace| {
             let next = pace.turn(since.elapsed());

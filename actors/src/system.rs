@@ -112,7 +112,11 @@ impl System {
         let mailroom = Arc::new(Mailroom::default());
         mailroom.open(&world);
         world.tell_changed_keys();
-        let cluster = Cluster::start(setup.cluster, register(&storage), mailroom).await?;
+        let mut threads = Vec::new();
+        for floor in &world.floors {
+            threads.extend(floor.thread().await);
+        }
+        let cluster = Cluster::start(setup.cluster, register(&storage), mailroom, threads).await?;
         world.connect(cluster.clone());
         Ok(Self { world, cluster, arbiters: Arc::new(arbiters), since: Instant::now() }.begin())
     }

@@ -8,14 +8,16 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use crate::council::Wish;
 use crate::life::Command;
-use crate::link::Sink;
+use crate::link::{Lanes, Sink};
 use crate::shared::{Addresses, Shared};
 use crate::simulation::Ether;
+use crate::thread::Ends;
 use crate::tls::Tls;
 use crate::wire::codec::{self, CodecError};
 use crate::wire::frame::Kind;
@@ -34,7 +36,8 @@ const FRAME_KEPT_MAX: usize = 64 << 10;
 
 /// Takes what other nodes send.
 pub trait Inbox<M>: Send + Sync + 'static {
-    /// Takes one message. Called on the cluster's own thread, in order per peer; must not block.
+    /// Takes one message. Called in order per peer, on the thread that was given for links, or else the cluster's own; must
+    /// not block.
     fn receive(&self, from: &Peer, message: M);
 }
 
@@ -89,7 +92,8 @@ impl<M: Message> Cluster<M> {
     pub const AGREEMENT_TIME_MAX: Duration = Duration::from_secs(5);
 
     /// Binds the listeners, starts the cluster's thread, and begins to enter the view as [`State::Joining`]. Does not
-    /// wait for the register: a store that is away is tried again.
+    /// wait for the register: a store that is away is tried again. Messages are read and written on `threads`, each peer's on
+    /// one of them; without any, on the cluster's own.
     ///
     /// # Errors
     /// A certificate, key or address cannot be used.
@@ -97,12 +101,13 @@ impl<M: Message> Cluster<M> {
         config: Config,
         register: Arc<dyn ViewRegister>,
         inbox: Arc<dyn Inbox<M>>,
+        threads: Vec<Handle>,
     ) -> Result<Cluster<M>, StartError> {
         names::describe();
         let shared = Arc::new(Shared::new(&config)?);
         let (commands, receiver) = mpsc::unbounded_channel();
-        let sink = Arc::new(Decoded(inbox));
-        let addresses = thread::start(config, shared.clone(), register, sink, receiver).await?;
+        let ends = Ends { sink: Arc::new(Decoded(inbox)), lanes: Arc::new(Lanes::new(threads)) };
+        let addresses = thread::start(config, shared.clone(), register, ends, receiver).await?;
         Ok(Cluster { shared, commands, addresses, message: std::marker::PhantomData })
     }
 
@@ -118,7 +123,8 @@ impl<M: Message> Cluster<M> {
     ) -> Result<Cluster<M>, StartError> {
         let shared = Arc::new(Shared::new(&config)?);
         let (commands, receiver) = mpsc::unbounded_channel();
-        thread::simulate(config, shared.clone(), register, Arc::new(Decoded(inbox)), receiver, ether);
+        let ends = Ends { sink: Arc::new(Decoded(inbox)), lanes: Arc::new(Lanes::new(Vec::new())) };
+        thread::simulate(config, shared.clone(), register, ends, receiver, ether);
         Ok(Cluster { shared, commands, addresses: None, message: std::marker::PhantomData })
     }
 
@@ -267,14 +273,6 @@ impl<M: Message> Cluster<M> {
     /// every message.
     pub fn holds_lease(&self) -> bool {
         self.shared.holds_lease()
-    }
-
-    /// Comes back when the cluster's thread has done what it had to do: how long that takes says how busy it is.
-    pub async fn turn(&self) {
-        let (reply, answer) = oneshot::channel();
-        if self.ask(Command::Turn(reply)).is_ok() {
-            let _ = answer.await;
-        }
     }
 
     /// Uses other certificates for links made from now on. Without a network it only checks them.

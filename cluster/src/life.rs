@@ -15,7 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::council::{Council, Effect, Input, Rumour, Wish};
 use crate::gossip::Seal;
-use crate::link::{self, Event, Ground, Remote, Sink};
+use crate::link::{self, Event, Ground, Lanes, Remote, Sink};
 use crate::map::HashMap;
 use crate::quiet::Quiet;
 use crate::shared::Shared;
@@ -43,7 +43,6 @@ pub(crate) enum Command {
     Wish(Wish),
     Forget(NodeId),
     Rejoin(oneshot::Sender<Incarnation>),
-    Turn(oneshot::Sender<()>),
     Stop,
 }
 
@@ -70,6 +69,7 @@ pub(crate) struct Estate {
     pub(crate) shared: Arc<Shared>,
     pub(crate) register: Arc<dyn ViewRegister>,
     pub(crate) sink: Arc<dyn Sink>,
+    pub(crate) lanes: Arc<Lanes>,
     pub(crate) bound: Option<Bound>,
     /// A simulation's, in place of what would be bound.
     pub(crate) ether: Option<Arc<dyn Ether>>,
@@ -129,6 +129,8 @@ impl<'a> Life<'a> {
             epoch: Arc::new(AtomicU64::new(0)),
             events: sender,
             sink: estate.sink.clone(),
+            lanes: estate.lanes.clone(),
+            awaited: Arc::default(),
             quiet: estate.quiet.clone(),
             ether: estate.ether.clone(),
         });
@@ -192,10 +194,6 @@ impl<'a> Life<'a> {
                         Some(Input::Wish(wish))
                     }
                     Some(Command::Forget(node)) => Some(Input::Forget(node)),
-                    Some(Command::Turn(reply)) => {
-                        let _ = reply.send(());
-                        None
-                    }
                     Some(Command::Rejoin(reply)) => return self.end(End::Rejoin(reply, self.wish)),
                     Some(Command::Stop) | None => return self.end(End::Stop),
                 },
@@ -342,7 +340,7 @@ impl<'a> Life<'a> {
     /// Lets the last view reach the peers.
     async fn part(&self) {
         let told = async {
-            while self.ground.remotes.load().values().any(|r| r.is_up() && r.outbox.has_control()) {
+            while self.ground.remotes.load().values().any(|r| r.is_up() && r.words.has_control()) {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };

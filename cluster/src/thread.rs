@@ -11,11 +11,17 @@ use tokio::task::LocalSet;
 use crate::council::Wish;
 use crate::gossip::Seal;
 use crate::life::{Bound, Command, End, Estate, Life};
-use crate::link::Sink;
+use crate::link::{Lanes, Sink};
 use crate::quiet::Quiet;
 use crate::shared::{Addresses, Shared};
 use crate::simulation::Ether;
 use crate::{Config, Endpoint, Fate, Incarnation, Network, StartError, ViewRegister};
+
+/// Where messages of others go, and on which threads.
+pub(crate) struct Ends {
+    pub(crate) sink: Arc<dyn Sink>,
+    pub(crate) lanes: Arc<Lanes>,
+}
 
 /// Starts the thread and waits until it has bound its addresses.
 ///
@@ -25,7 +31,7 @@ pub(crate) async fn start(
     config: Config,
     shared: Arc<Shared>,
     register: Arc<dyn ViewRegister>,
-    sink: Arc<dyn Sink>,
+    ends: Ends,
     mut commands: mpsc::UnboundedReceiver<Command>,
 ) -> Result<Option<Addresses>, StartError> {
     let (started, answer) = oneshot::channel();
@@ -43,7 +49,8 @@ pub(crate) async fn start(
                 bound.as_ref().map(|b| Addresses { gossip: b.gossip_address, link: b.link_address });
             let _ = started.send(Ok(addresses));
             let quiet = Arc::new(Quiet::default());
-            let estate = Estate { config, shared, register, sink, bound, ether: None, quiet };
+            let Ends { sink, lanes } = ends;
+            let estate = Estate { config, shared, register, sink, lanes, bound, ether: None, quiet };
             live(&estate, &mut commands).await;
             drop(estate);
             drop(end);
@@ -60,13 +67,13 @@ pub(crate) fn simulate(
     config: Config,
     shared: Arc<Shared>,
     register: Arc<dyn ViewRegister>,
-    sink: Arc<dyn Sink>,
+    ends: Ends,
     mut commands: mpsc::UnboundedReceiver<Command>,
     ether: Arc<dyn Ether>,
 ) {
     let quiet = Arc::new(Quiet::default());
-    let estate =
-        Estate { config, shared: shared.clone(), register, sink, bound: None, ether: Some(ether), quiet };
+    let (shown, ether, Ends { sink, lanes }) = (shared.clone(), Some(ether), ends);
+    let estate = Estate { config, shared: shown, register, sink, lanes, bound: None, ether, quiet };
     tokio::task::spawn_local(async move {
         let _end = Obituary(shared);
         live(&estate, &mut commands).await;

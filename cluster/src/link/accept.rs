@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::connection;
+use super::connection::{self, Begun};
 use super::dial::GREETING_BYTES_MAX;
 use super::machine::{self, Own};
 use super::stream::Stream;
@@ -76,55 +76,73 @@ async fn serve_tcp(ground: Arc<Ground>, tcp: TcpStream, from: SocketAddr, permit
 
 async fn serve(
     ground: &Ground,
-    greeted: Result<Greeted, LinkError>,
+    greeted: Result<Option<Greeted>, LinkError>,
     from: SocketAddr,
     permit: OwnedSemaphorePermit,
 ) {
-    let (mut stream, buffer, hello, remote, version) = match greeted {
-        Ok(greeted) => greeted,
-        Err(LinkError::Refusing(Refusal::Turn | Refusal::Stranger)) => return,
+    // Who it is is known, or it is sent away.
+    drop(permit);
+    let Greeted { mut words, hello, remote, version } = match greeted {
+        Ok(Some(greeted)) => greeted,
+        Ok(None) | Err(LinkError::Refusing(Refusal::Turn | Refusal::Stranger)) => return,
         Err(error) => return ground.refused(error.label(), from, &error),
     };
-    // An older connection of the same pair is dead, even if this side did not notice. It must have ended before the
-    // number of received messages is told, or messages would come twice.
+    // An older link of the same pair is dead, even if this side did not notice. It must have ended before the number of
+    // received messages is told, or messages would come twice.
     remote.reset();
-    let Ok(_turn) = timeout(ground.limits.greeting_time_max, remote.turn.lock()).await else { return };
-    drop(permit);
-    let welcome = Welcome {
-        version,
-        received: remote.received.load(Ordering::Relaxed),
-        epoch: ground.epoch.load(Ordering::Relaxed),
+    let turn = timeout(ground.limits.greeting_time_max, remote.turn.clone().lock_owned());
+    let Ok(turn) = turn.await else { return };
+    let reset = remote.reset.notified();
+    let welcoming = async {
+        let welcome = Control::Welcome(Welcome {
+            version,
+            received: remote.received.load(Ordering::Relaxed),
+            epoch: ground.epoch.load(Ordering::Relaxed),
+        });
+        let mut awaiting = ground.awaited.expect(&hello.node);
+        let ask = Control::Lane { key: awaiting.key };
+        connection::write_control(&mut words.stream, &[welcome, ask]).await?;
+        (&mut awaiting.lane).await.map_err(|_| LinkError::Turn)
     };
-    let welcome = Control::Welcome(welcome);
-    let welcomed = connection::write_control(&mut stream, &welcome);
-    match timeout(ground.limits.greeting_time_max, welcomed).await {
-        Ok(Ok(())) => {
+    let lane = tokio::select! {
+        biased;
+        () = reset => Err(LinkError::Reset),
+        lane = timeout(ground.limits.greeting_time_max, welcoming) => lane.unwrap_or(Err(LinkError::Timeout)),
+    };
+    match lane {
+        Ok(lane) => {
             ground.tell(Event::Epoch(hello.epoch));
-            connection::run(ground, &remote, stream, buffer, hello.received).await;
+            connection::run(ground, &remote, words, lane, hello.received, turn).await;
         }
-        Ok(Err(error)) => tracing::debug!(peer = %hello.node, %error, "the welcome was not heard"),
-        Err(_) => tracing::debug!(peer = %hello.node, "the welcome was not heard in time"),
+        Err(error) => tracing::debug!(peer = %hello.node, %error, "no lane came after the welcome"),
     }
 }
 
-type Greeted = (Stream, BytesMut, Hello, Arc<Remote>, u16);
+/// A node that may link.
+struct Greeted {
+    words: Begun,
+    hello: Hello,
+    remote: Arc<Remote>,
+    version: u16,
+}
 
-async fn greet(ground: &Ground, mut stream: Stream) -> Result<Greeted, LinkError> {
-    let mut buffer = BytesMut::new();
-    let Control::Hello(hello) =
-        connection::read_control(&mut stream, &mut buffer, GREETING_BYTES_MAX).await?
-    else {
-        return Err(LinkError::Turn);
+/// Hears who it is. None: it is the lane of a link that was greeted before, and goes to that.
+async fn greet(ground: &Ground, stream: Stream) -> Result<Option<Greeted>, LinkError> {
+    let mut words = Begun { stream, buffer: BytesMut::new() };
+    let hello = match connection::read_control(&mut words, GREETING_BYTES_MAX).await? {
+        Control::Hello(hello) => hello,
+        Control::Lane { key } => return ground.awaited.came(key, words).map(|()| None),
+        _ => return Err(LinkError::Turn),
     };
     let remote = ground.remotes.load().get(&hello.incarnation).filter(|r| r.who.node == hello.node).cloned();
     let own = Own { me: &ground.me, cluster: &ground.cluster };
-    let named = stream.is_with(&hello.node);
+    let named = words.stream.is_with(&hello.node);
     let judged = machine::judge(&own, &hello, named, |_| remote.is_some());
     match (judged, remote) {
-        (Ok(version), Some(remote)) => Ok((stream, buffer, hello, remote, version)),
+        (Ok(version), Some(remote)) => Ok(Some(Greeted { words, hello, remote, version })),
         (Err(refusal), remote) => {
             notice(ground, &hello, refusal, remote.as_deref());
-            connection::write_control(&mut stream, &Control::Refuse(refusal)).await?;
+            connection::write_control(&mut words.stream, &[Control::Refuse(refusal)]).await?;
             Err(LinkError::Refusing(refusal))
         }
         (Ok(_), None) => Err(LinkError::Refusing(Refusal::Stranger)),

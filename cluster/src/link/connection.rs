@@ -1,56 +1,81 @@
-//! A connection that was greeted: reads frames, writes what waits, until it breaks or is reset.
+//! A link that was greeted, until it breaks or is reset: the connection for all but messages, and its lane.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::timeout;
 
+use super::outbox::Outbox;
 use super::stream::Stream;
 use super::{Event, Ground, LinkError, Remote, heart};
 use crate::metrics as names;
 use crate::wire::frame::{self, Kind, PAYLOAD_MAX};
 use crate::wire::{Control, codec};
 
-/// Received messages are confirmed after so many bytes, at the latest with the next beat.
-const CONFIRM_BYTES: usize = 128 << 10;
-/// And after so many messages.
-const CONFIRM_MESSAGES: u64 = 512;
 /// How much is read at once.
-const READ_BYTES: usize = 64 << 10;
+const READ_BYTES: usize = 2 << 10;
+/// What a peer wrote before it ended is read for so long.
+const LAST_READ_MAX: Duration = Duration::from_millis(200);
 
-/// Reads one control frame: the greeting, before anything is known of the peer.
-pub(super) async fn read_control(
-    stream: &mut Stream,
-    buffer: &mut BytesMut,
-    max: usize,
-) -> Result<Control, LinkError> {
-    loop {
-        match frame::split(buffer, max)? {
-            Some((Kind::Control, payload)) => return Ok(codec::take(&payload)?),
-            Some((Kind::Message, _)) => return Err(LinkError::Turn),
-            None => {}
-        }
-        if stream.read_buf(buffer).await? == 0 {
-            return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
-        }
+/// A connection, and what came with its first frame.
+pub(super) struct Begun {
+    pub(super) stream: Stream,
+    pub(super) buffer: BytesMut,
+}
+
+impl std::fmt::Debug for Begun {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Begun").finish_non_exhaustive()
     }
 }
 
-/// Writes one control frame.
-pub(super) async fn write_control(stream: &mut Stream, control: &Control) -> Result<(), LinkError> {
-    stream.write_all(&codec::control(control)?).await?;
+/// Reads one control frame: the greeting, before anything is known of the peer.
+pub(super) async fn read_control(begun: &mut Begun, max: usize) -> Result<Control, LinkError> {
+    loop {
+        match frame::split(&mut begun.buffer, max)? {
+            Some((Kind::Control, payload)) => return Ok(codec::take(&payload)?),
+            Some((Kind::Message, _)) => return Err(LinkError::Turn),
+            None => fill(&mut begun.stream, &mut begun.buffer, READ_BYTES).await?,
+        };
+    }
+}
+
+/// Writes control frames.
+pub(super) async fn write_control(stream: &mut Stream, controls: &[Control]) -> Result<(), LinkError> {
+    for control in controls {
+        stream.write_all(&codec::control(control)?).await?;
+    }
     Ok(stream.flush().await?)
 }
 
-/// Runs the connection until it ends. `peer_received` is what the peer said it has; `buffer` holds what was read with
-/// the greeting. The caller holds the remote's turn.
+/// Reads more, and says how many bytes.
+pub(super) async fn fill(
+    reader: &mut (impl AsyncReadExt + Unpin),
+    buffer: &mut BytesMut,
+    at_once: usize,
+) -> Result<u64, LinkError> {
+    if buffer.capacity() - buffer.len() < at_once / 4 {
+        buffer.reserve(at_once);
+    }
+    match reader.read_buf(buffer).await? {
+        0 => Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into()),
+        read => Ok(read as u64),
+    }
+}
+
+/// Runs the link until it ends. `peer_received` is what the peer said it has; `turn` is the remote's.
 pub(super) async fn run(
     ground: &Ground,
-    remote: &Remote,
-    stream: Stream,
-    buffer: BytesMut,
+    remote: &Arc<Remote>,
+    words: Begun,
+    lane: Begun,
     peer_received: u64,
+    turn: OwnedMutexGuard<()>,
 ) {
     let mut reset = pin!(remote.reset.notified());
     reset.as_mut().enable();
@@ -58,22 +83,27 @@ pub(super) async fn run(
         return;
     }
     remote.outbox.rewind(peer_received);
+    remote.words.rewind(0);
     // Before the first answer, which means what it means by the view that is known.
     let known = Control::Known { epoch: ground.epoch.load(Ordering::Relaxed) };
     remote.known.store(0, Ordering::Relaxed);
-    remote.outbox.push_control(&codec::control(&known).expect("a number fits into a frame"));
+    remote.words.push_control(&codec::control(&known).expect("a number fits into a frame"));
     hear(ground, remote);
     let standing = Standing::begin(ground, remote);
     heart::begin(ground, remote);
 
-    let (reader, writer) = tokio::io::split(stream);
+    let mut lane = ground.lanes.start(ground, remote, lane, turn);
+    let (reader, writer) = tokio::io::split(words.stream);
     let end = tokio::select! {
         biased;
-        end = read(ground, remote, reader, buffer) => end,
-        end = write(remote, writer) => end,
+        end = read(ground, remote, reader, words.buffer) => end,
+        end = write(&remote.words, writer) => end,
+        Some(end) = lane.join_next() => end.unwrap_or(Err(LinkError::Reset)),
         () = reset => Err(LinkError::Reset),
     };
-
+    if !matches!(end, Err(LinkError::Reset)) {
+        let _ = timeout(LAST_READ_MAX, lane.join_next()).await;
+    }
     drop(standing);
     if let Err(error) = end {
         match error {
@@ -119,42 +149,15 @@ async fn read(
     mut reader: ReadHalf<Stream>,
     mut buffer: BytesMut,
 ) -> Result<(), LinkError> {
-    let messages = metrics::counter!(names::MESSAGES, "direction" => "in");
     let bytes = metrics::counter!(names::BYTES, "direction" => "in");
-    let mut unconfirmed = (0, 0);
     loop {
-        let mut count = 0;
         while let Some((kind, payload)) = frame::split(&mut buffer, PAYLOAD_MAX)? {
-            match kind {
-                Kind::Control => heed(ground, remote, codec::take(&payload)?)?,
-                Kind::Message => {
-                    count += 1;
-                    unconfirmed.1 += payload.len();
-                    // Counted before it is handed on: if the connection breaks here, it must not come again.
-                    remote.received.fetch_add(1, Ordering::Relaxed);
-                    if let Err(error) = ground.sink.take(&remote.who, &payload) {
-                        metrics::counter!(names::UNREADABLE).increment(1);
-                        if let Some(times) = ground.quiet.due("unreadable") {
-                            tracing::error!(peer = %remote.who.node, times, %error, "a message cannot be read");
-                        }
-                    }
-                }
+            if kind != Kind::Control {
+                return Err(LinkError::Turn);
             }
+            heed(ground, remote, codec::take(&payload)?)?;
         }
-        messages.increment(count);
-        unconfirmed.0 += count;
-        if unconfirmed.0 >= CONFIRM_MESSAGES || unconfirmed.1 >= CONFIRM_BYTES {
-            unconfirmed = (0, 0);
-            remote.say(&Control::Ack { received: remote.received.load(Ordering::Relaxed) });
-        }
-        if buffer.capacity() - buffer.len() < READ_BYTES / 4 {
-            buffer.reserve(READ_BYTES);
-        }
-        let read = reader.read_buf(&mut buffer).await?;
-        if read == 0 {
-            return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
-        }
-        bytes.increment(read as u64);
+        bytes.increment(fill(&mut reader, &mut buffer, READ_BYTES).await?);
         hear(ground, remote);
     }
 }
@@ -174,7 +177,6 @@ fn heed(ground: &Ground, remote: &Remote, control: Control) -> Result<(), LinkEr
                 remote.answered.fetch_max(sent, Ordering::Relaxed);
             }
         }
-        Control::Ack { received } => remote.outbox.confirm(received),
         Control::Known { epoch } => {
             remote.known.store(epoch, Ordering::Relaxed);
             ground.tell(Event::Said(remote.who.incarnation, control));
@@ -182,16 +184,21 @@ fn heed(ground: &Ground, remote: &Remote, control: Control) -> Result<(), LinkEr
         Control::View { .. } | Control::Ask { .. } | Control::Vote { .. } => {
             ground.tell(Event::Said(remote.who.incarnation, control));
         }
-        Control::Hello(_) | Control::Welcome(_) | Control::Refuse(_) => return Err(LinkError::Turn),
+        Control::Hello(_)
+        | Control::Welcome(_)
+        | Control::Refuse(_)
+        | Control::Lane { .. }
+        | Control::Ack { .. } => return Err(LinkError::Turn),
     }
     Ok(())
 }
 
-async fn write(remote: &Remote, mut writer: WriteHalf<Stream>) -> Result<(), LinkError> {
+/// Writes what waits, as long as it can.
+pub(super) async fn write(outbox: &Outbox, mut writer: WriteHalf<Stream>) -> Result<(), LinkError> {
     let messages = metrics::counter!(names::MESSAGES, "direction" => "out");
     let bytes = metrics::counter!(names::BYTES, "direction" => "out");
     loop {
-        let writing = remote.outbox.take().await;
+        let writing = outbox.take().await;
         if !writing.control.is_empty() {
             writer.write_all(&writing.control).await?;
         }

@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::connection;
+use super::connection::{self, Begun};
 use super::stream::Stream;
 use super::{Event, Ground, LinkError, Remote, machine};
 use crate::simulation::{self, Pipe};
@@ -57,25 +57,18 @@ pub(crate) async fn keep(ground: Arc<Ground>, remote: Arc<Remote>) {
     }
 }
 
-/// Makes one connection and runs it to its end.
-async fn attempt(ground: &Ground, remote: &Remote, dials: bool) -> Result<(), LinkError> {
-    // A knock must not wait for the connection that it asks for.
-    let _turn = if dials { Some(remote.turn.lock().await) } else { None };
-    let opened = match timeout(CONNECT_TIME_MAX, open(ground, remote)).await {
-        Ok(Ok(opened)) => opened,
-        Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
-            return Err(LinkError::Closed);
-        }
-        Ok(Err(error)) => return Err(error.into()),
-        Err(_) => return Err(LinkError::Timeout),
-    };
+/// Makes one link and runs it to its end.
+async fn attempt(ground: &Ground, remote: &Arc<Remote>, dials: bool) -> Result<(), LinkError> {
+    // A knock must not wait for the link that it asks for.
+    let turn = if dials { Some(remote.turn.clone().lock_owned().await) } else { None };
+    let opened = open(ground, remote).await?;
     let greeting = timeout(ground.limits.greeting_time_max, greet(ground, remote, opened));
-    let (stream, buffer, welcome) = greeting.await.map_err(|_| LinkError::Timeout)??;
-    if !dials {
-        return Err(LinkError::Turn);
-    }
+    let (mut words, welcome) = greeting.await.map_err(|_| LinkError::Timeout)??;
+    let Some(turn) = turn else { return Err(LinkError::Turn) };
     ground.tell(Event::Epoch(welcome.epoch));
-    connection::run(ground, remote, stream, buffer, welcome.received).await;
+    let lane = timeout(ground.limits.greeting_time_max, open_lane(ground, remote, &mut words));
+    let lane = lane.await.map_err(|_| LinkError::Timeout)??;
+    connection::run(ground, remote, words, lane, welcome.received, turn).await;
     Ok(())
 }
 
@@ -85,25 +78,45 @@ enum Opened {
     Simulated(Box<dyn Pipe>),
 }
 
-async fn open(ground: &Ground, remote: &Remote) -> std::io::Result<Opened> {
-    match &ground.ether {
-        None => TcpStream::connect(remote.address).await.map(Opened::Tcp),
-        Some(ether) => ether.dial(remote.address).await.map(Opened::Simulated),
+async fn open(ground: &Ground, remote: &Remote) -> Result<Opened, LinkError> {
+    let opening = async {
+        match &ground.ether {
+            None => TcpStream::connect(remote.address).await.map(Opened::Tcp),
+            Some(ether) => ether.dial(remote.address).await.map(Opened::Simulated),
+        }
+    };
+    match timeout(CONNECT_TIME_MAX, opening).await {
+        Ok(Ok(opened)) => Ok(opened),
+        Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => Err(LinkError::Closed),
+        Ok(Err(error)) => Err(error.into()),
+        Err(_) => Err(LinkError::Timeout),
     }
 }
 
-async fn greet(
-    ground: &Ground,
-    remote: &Remote,
-    opened: Opened,
-) -> Result<(Stream, BytesMut, Welcome), LinkError> {
-    let mut stream = match opened {
+/// Makes sure that it is the right node.
+async fn prove(ground: &Ground, remote: &Remote, opened: Opened) -> Result<Begun, LinkError> {
+    let stream = match opened {
         Opened::Tcp(tcp) => Stream::connect(ground, tcp).await?,
         Opened::Simulated(pipe) => Stream::Simulated(pipe),
     };
-    if !stream.is_with(&remote.who.node) {
-        return Err(LinkError::Name);
+    match stream.is_with(&remote.who.node) {
+        true => Ok(Begun { stream, buffer: BytesMut::new() }),
+        false => Err(LinkError::Name),
     }
+}
+
+/// Opens the lane that the other side asks for.
+async fn open_lane(ground: &Ground, remote: &Remote, words: &mut Begun) -> Result<Begun, LinkError> {
+    let asked @ Control::Lane { .. } = connection::read_control(words, GREETING_BYTES_MAX).await? else {
+        return Err(LinkError::Turn);
+    };
+    let mut lane = prove(ground, remote, open(ground, remote).await?).await?;
+    connection::write_control(&mut lane.stream, &[asked]).await?;
+    Ok(lane)
+}
+
+async fn greet(ground: &Ground, remote: &Remote, opened: Opened) -> Result<(Begun, Welcome), LinkError> {
+    let mut words = prove(ground, remote, opened).await?;
     let hello = Hello {
         version_min: VERSION_MIN,
         version_max: VERSION_MAX,
@@ -114,12 +127,11 @@ async fn greet(
         received: remote.received.load(Ordering::Relaxed),
         epoch: ground.epoch.load(Ordering::Relaxed),
     };
-    connection::write_control(&mut stream, &Control::Hello(hello)).await?;
-    let mut buffer = BytesMut::new();
-    match connection::read_control(&mut stream, &mut buffer, GREETING_BYTES_MAX).await? {
+    connection::write_control(&mut words.stream, &[Control::Hello(hello)]).await?;
+    match connection::read_control(&mut words, GREETING_BYTES_MAX).await? {
         Control::Welcome(welcome) => {
             machine::welcome(&welcome).map_err(LinkError::Refusing)?;
-            Ok((stream, buffer, welcome))
+            Ok((words, welcome))
         }
         Control::Refuse(refusal) => Err(LinkError::Refused(refusal)),
         _ => Err(LinkError::Turn),

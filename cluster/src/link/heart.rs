@@ -13,6 +13,8 @@ const BEAT: u64 = 250_000;
 /// And so often to more peers than these.
 const BEAT_OF_MANY: u64 = 500_000;
 const PEERS_MANY: usize = 16;
+/// A lane on which nothing comes over for so long, though the peer is heard, is made anew with its link.
+const STUCK_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Beats as long as the task lives, whenever the clock is at a multiple: nodes that share a machine beat together, and each
 /// is woken once for all of them.
@@ -23,6 +25,10 @@ pub(crate) async fn beat(ground: Arc<Ground>) {
         for remote in ground.remotes.load_full().values() {
             answer(&ground, remote);
             ping(&ground, remote);
+            if remote.outbox.is_stuck(remote.is_up(), ground.now(), STUCK_TIME_MAX) {
+                tracing::warn!(peer = %remote.who.node, "its messages do not come over: the link is made anew");
+                remote.reset();
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ pub(crate) struct Own<'a> {
     pub(crate) cluster: &'a str,
 }
 
-/// The node that dials is the one with the lower name, so each pair has one connection.
+/// The node that dials is the one with the lower name, so each pair has one link.
 pub(crate) fn dials(me: &NodeId, peer: &NodeId) -> bool {
     me < peer
 }

@@ -1,10 +1,11 @@
-//! Links: one TLS connection per pair of nodes, over which messages go in order, none lost and none doubled while both
-//! incarnations live.
+//! Links: two TLS connections per pair of nodes, one for what keeps the cluster together and one, its lane, for messages,
+//! which come in order, none lost and none doubled while both incarnations live.
 
 mod accept;
 mod connection;
 mod dial;
 mod heart;
+mod lane;
 mod machine;
 mod outbox;
 mod stream;
@@ -20,6 +21,7 @@ use tokio::sync::{Mutex, Notify, mpsc, watch};
 pub(crate) use accept::{listen, listen_to};
 pub(crate) use dial::keep;
 pub(crate) use heart::beat;
+pub(crate) use lane::{Awaited, Lanes};
 pub(crate) use outbox::Outbox;
 
 use crate::map::HashMap;
@@ -79,6 +81,10 @@ pub(crate) struct Ground {
     pub(crate) events: mpsc::UnboundedSender<Event>,
     /// Where messages go.
     pub(crate) sink: Arc<dyn Sink>,
+    /// Where lanes run.
+    pub(crate) lanes: Arc<Lanes>,
+    /// Lanes that are to come.
+    pub(crate) awaited: Arc<Awaited>,
     /// Log lines of refusals.
     pub(crate) quiet: Arc<Quiet>,
     /// A simulation's network.
@@ -118,8 +124,10 @@ pub(crate) struct Remote {
     pub(crate) who: Peer,
     /// Where its link listener is.
     pub(crate) address: SocketAddr,
-    /// What waits for it.
+    /// Messages that wait for it.
     pub(crate) outbox: Outbox,
+    /// What else does.
+    pub(crate) words: Outbox,
     up: watch::Sender<bool>,
     received: AtomicU64,
     heard: AtomicU64,
@@ -135,7 +143,7 @@ pub(crate) struct Remote {
     gone: AtomicBool,
     reset: Notify,
     hurry: Notify,
-    turn: Mutex<()>,
+    turn: Arc<Mutex<()>>,
 }
 
 impl Remote {
@@ -144,6 +152,7 @@ impl Remote {
             who,
             address,
             outbox: Outbox::new(limits),
+            words: Outbox::new(limits),
             up: watch::Sender::new(false),
             received: AtomicU64::new(0),
             heard: AtomicU64::new(0),
@@ -155,7 +164,7 @@ impl Remote {
             gone: AtomicBool::new(false),
             reset: Notify::new(),
             hurry: Notify::new(),
-            turn: Mutex::new(()),
+            turn: Arc::default(),
         }
     }
 
@@ -204,7 +213,7 @@ impl Remote {
             return;
         }
         match codec::control(control) {
-            Ok(frame) => self.outbox.push_control(&frame),
+            Ok(frame) => self.words.push_control(&frame),
             Err(error) => tracing::error!(peer = %self.who.node, %error, "a control frame cannot be sent"),
         }
     }

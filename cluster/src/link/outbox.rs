@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::sync::Notify;
@@ -35,6 +36,10 @@ struct Inner {
     batched: u64,
     /// The number of the last message confirmed.
     confirmed: u64,
+    /// The highest number that the peer has named; it may be amid a batch.
+    highest: u64,
+    /// What it was when it was last seen to rise, or nothing to wait; and when that was.
+    named: (u64, Duration),
     /// Bytes in `pending` and `sent`.
     bytes: usize,
     /// A connection waits for something to write.
@@ -147,6 +152,16 @@ impl Outbox {
         self.lock().bytes
     }
 
+    /// Whether messages wait of which none was confirmed for so long, on a link that stands. To be asked again and again.
+    pub(crate) fn is_stuck(&self, is_up: bool, now: Duration, time_max: Duration) -> bool {
+        let mut inner = self.lock();
+        let named = inner.highest;
+        if !is_up || inner.bytes == 0 || named != inner.named.0 {
+            inner.named = (named, now);
+        }
+        now.saturating_sub(inner.named.1) >= time_max
+    }
+
     /// Whether control frames wait to be written.
     pub(crate) fn has_control(&self) -> bool {
         !self.lock().control.is_empty()
@@ -186,6 +201,7 @@ impl Inner {
 
     /// Lets go of whole batches; the front one may stay confirmed in part.
     fn confirm(&mut self, number: u64) {
+        self.highest = self.highest.max(number);
         while let Some(batch) = self.sent.front().filter(|b| b.last <= number) {
             self.confirmed = batch.last;
             self.bytes -= batch.bytes.len();
@@ -259,6 +275,22 @@ mod tests {
         let few = outbox(10_000, 2);
         assert!(few.push(&message(1)) && few.push(&message(1)));
         assert!(few.is_full());
+    }
+
+    #[test]
+    fn it_is_stuck_when_nothing_is_confirmed_for_long_on_a_link_that_stands() {
+        let outbox = outbox(10_000, 10);
+        let stuck = |at: u64, is_up| outbox.is_stuck(is_up, Duration::from_secs(at), Duration::from_secs(5));
+        assert!(!stuck(100, true), "nothing waits");
+        assert!((1..=3).all(|n| outbox.push(&message(n))));
+        assert!(!stuck(104, true));
+        written(&outbox);
+        outbox.confirm(1);
+        assert!(!stuck(108, true) && !stuck(112, true), "a part of what was written at once has come over");
+        assert!(stuck(113, true));
+        assert!(!stuck(120, false) && !stuck(124, true), "a link that does not stand is nobody's fault");
+        outbox.confirm(3);
+        assert!(!stuck(200, true));
     }
 
     #[test]

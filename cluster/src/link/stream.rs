@@ -1,6 +1,7 @@
 //! The bytes of a link: TLS over TCP, or what a simulation gives.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -36,6 +37,15 @@ impl Stream {
     fn over(ground: &Ground, tcp: TcpStream) -> Result<SslStream<TcpStream>, LinkError> {
         tcp.set_nodelay(true)?;
         SslStream::new(ground.session()?, tcp).map_err(|e| LinkError::Tls(e.to_string()))
+    }
+
+    /// Moves to the thread on which this is called: from now on its runtime wakes who reads and writes.
+    pub(super) fn settle(&mut self) -> io::Result<()> {
+        if let Stream::Tls(stream) = self {
+            let same = stream.get_ref().as_fd().try_clone_to_owned()?;
+            *stream.get_mut() = TcpStream::from_std(same.into())?;
+        }
+        Ok(())
     }
 
     /// Whether the peer has proved that it is this node.

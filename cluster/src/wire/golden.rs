@@ -55,6 +55,7 @@ fn all() -> Vec<(&'static str, Vec<u8>)> {
         ("ask", control(Control::Ask { epoch: 3, suspect })),
         ("vote", control(Control::Vote { epoch: 3, suspect, agree: true })),
         ("known", control(Control::Known { epoch: 70_000 })),
+        ("lane", control(Control::Lane { key: 70_000 })),
         ("message", message),
         ("view", view().to_bytes()),
         (

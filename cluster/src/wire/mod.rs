@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::{Incarnation, NodeId};
 
 /// The oldest protocol version that this node speaks. Version 1 knew no leases, so its nodes promise nothing; version 2 did
-/// not say of a copy by which view it was made.
-pub(crate) const VERSION_MIN: u16 = 3;
+/// not say of a copy by which view it was made; version 3 had no lanes.
+pub(crate) const VERSION_MIN: u16 = 4;
 /// The newest.
-pub(crate) const VERSION_MAX: u16 = 3;
+pub(crate) const VERSION_MAX: u16 = 4;
 
 /// All that links say besides messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +38,9 @@ pub(crate) enum Control {
     Vote { epoch: u64, suspect: Incarnation, agree: bool },
     /// The sender knows the view of that epoch: what it answers to pings from here on, it promises by it.
     Known { epoch: u64 },
+    /// After its welcome, the accepting side asks for a second connection that begins with this same frame: the lane, on
+    /// which there are messages and acks, and nothing else.
+    Lane { key: u64 },
 }
 
 /// Who dials, and whom it expects.

@@ -11,7 +11,7 @@ async fn a_node_alone_is_up_at_once_without_any_listener() {
     let register = std::sync::Arc::<MemoryRegister>::default();
     let config = Config::alone(NodeId::new("only").unwrap());
     let inbox = std::sync::Arc::<Basket>::default();
-    let cluster = Cluster::<u64>::start(config, register, inbox).await.unwrap();
+    let cluster = Cluster::<u64>::start(config, register, inbox, Vec::new()).await.unwrap();
     cluster.join().await.unwrap();
     assert_eq!(cluster.addresses(), None);
     assert_eq!(cluster.table().owner(Role::Rooms, Slot(5)).unwrap().node, *cluster.me());

@@ -6,6 +6,7 @@ use std::time::Duration;
 use muster_cluster::{
     Cluster, Config, Endpoint, Inbox, MemoryRegister, Network, NodeId, Peer, Secret, State, Table,
 };
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -75,7 +76,9 @@ impl Stage {
 
     pub(crate) async fn start_with(&self, config: Config) -> Node {
         let basket = Arc::<Basket>::default();
-        let cluster = Cluster::start(config, self.register.clone(), basket.clone()).await.unwrap();
+        let cluster = Cluster::start(config, self.register.clone(), basket.clone(), vec![Handle::current()])
+            .await
+            .unwrap();
         self.seeds.lock().unwrap().extend(cluster.addresses().map(|a| a.gossip.to_string()));
         Node { cluster, basket }
     }

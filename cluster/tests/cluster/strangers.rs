@@ -82,7 +82,10 @@ async fn what_cannot_work_is_said_at_the_start() {
         let mut config = stage.config("a");
         change(config.network.as_mut().unwrap());
         let inbox = std::sync::Arc::<crate::stage::Basket>::default();
-        Cluster::<u64>::start(config, stage.register.clone(), inbox).await.map(|_| ()).unwrap_err()
+        Cluster::<u64>::start(config, stage.register.clone(), inbox, Vec::new())
+            .await
+            .map(|_| ())
+            .unwrap_err()
     };
     assert!(matches!(start(&|n| n.gossip_key = Secret(vec![1])).await, StartError::KeyTooShort(1)));
     assert!(matches!(start(&|n| n.tls = stage.authority.issue("b")).await, StartError::CertificateName(_)));
