@@ -56,11 +56,18 @@ pub struct Moves {
     /// Slots that moved here before this node knew the view in which they do.
     early: Mutex<HashMap<Place, u64>>,
     /// Messages by a newer view than this node acts by, in order.
-    ahead: Mutex<VecDeque<(u64, Remote)>>,
+    ahead: Mutex<Ahead>,
     /// Who acts by which view.
     acting: acting::Acting,
     /// The view of which this node has done all that it changes.
     adopted: AtomicU64,
+}
+
+#[derive(Default)]
+struct Ahead {
+    waiting: VecDeque<(u64, Remote)>,
+    /// What may be handled now is being handled: what comes now comes after.
+    is_catching_up: bool,
 }
 
 struct Departure {
@@ -178,7 +185,7 @@ impl Moves {
         lock(&self.came).clear();
         lock(&self.leaving).clear();
         lock(&self.early).clear();
-        lock(&self.ahead).clear();
+        *lock(&self.ahead) = Ahead::default();
         lock(&self.filling).clear();
         self.acting.forget();
     }
@@ -195,10 +202,10 @@ impl Moves {
     /// Keeps a message that speaks of a newer view than ours; gives back one that may be handled now.
     pub fn ahead(&self, world: &World, epoch: u64, from: u64, message: Remote) -> Option<Remote> {
         let mut ahead = lock(&self.ahead);
-        if ahead.is_empty() && epoch <= self.known(world, &message) {
+        if !ahead.is_catching_up && ahead.waiting.is_empty() && epoch <= self.known(world, &message) {
             return Some(message);
         }
-        ahead.push_back((from, message));
+        ahead.waiting.push_back((from, message));
         None
     }
 
@@ -229,7 +236,7 @@ impl World {
         let is_missed = |view: &View| view.epoch > acted && is_mine(view);
         let before = std::iter::successors(new.view().before(), View::before);
         let missed: Vec<View> = before.take_while(is_missed).collect();
-        missed.into_iter().rev().for_each(|view| self.adopt_next(Arc::new(Table::new(view))));
+        missed.into_iter().rev().for_each(|view| self.adopt_next(Arc::new(self.table().next(view))));
         self.adopt_next(new);
     }
 
@@ -411,15 +418,26 @@ impl World {
         orphans.into_iter().for_each(|place| self.moves.arrived(self, place));
     }
 
-    /// Handles what spoke of this view before we knew it.
+    /// Handles what spoke of this view before we knew it. Not under the lock, for which whoever hears another node waits.
     fn catch_up(self: &Arc<Self>) {
-        let mut ahead = lock(&self.moves.ahead);
-        let waiting = std::mem::take(&mut *ahead);
-        for (from, message) in waiting {
-            // Under the lock, so that what comes now comes after.
-            match message.epoch() {
-                Some(epoch) if epoch > self.moves.known(self, &message) => ahead.push_back((from, message)),
-                Some(_) | None => self.take(from, message),
+        lock(&self.moves.ahead).is_catching_up = true;
+        let mut later = VecDeque::new();
+        loop {
+            let mut ahead = lock(&self.moves.ahead);
+            if ahead.waiting.is_empty() {
+                ahead.waiting = later;
+                ahead.is_catching_up = false;
+                return;
+            }
+            let waiting = std::mem::take(&mut ahead.waiting);
+            drop(ahead);
+            for (from, message) in waiting {
+                match message.epoch() {
+                    Some(epoch) if epoch > self.moves.known(self, &message) => {
+                        later.push_back((from, message))
+                    }
+                    Some(_) | None => self.take(from, message),
+                }
             }
         }
     }

@@ -5,6 +5,10 @@
 //! others, and its peak over mean stays below 1.08 at ten nodes (the worst of a hundred sets of names), while the shares on a
 //! ring of 256 points per node deviate by 6 %, and their peak by twice that.
 
+mod step;
+
+use step::Step;
+
 use crate::map::HashMap;
 use crate::slot::hash64;
 use crate::{Incarnation, Member, NodeId, Role, Slot, State, View};
@@ -120,10 +124,12 @@ impl Owners {
     fn build(view: &View, role: Role, before: Option<&Table>, alike: Option<&Owners>) -> Owners {
         let draws = Draw::all(view, role);
         let even = Draw::are_even(&draws);
-        let pick = if even { Owners::pick_even } else { Owners::pick };
-        let pairs: Box<[_]> = match alike.filter(|other| other.draws == draws) {
-            Some(other) => other.pairs.clone(),
-            None => Slot::all().map(|slot| pick(view, &draws, slot)).collect(),
+        let step = before.filter(|_| even).and_then(|before| Step::between(before, role, view, &draws));
+        let pairs: Box<[_]> = match (alike.filter(|other| other.draws == draws), step) {
+            (Some(other), _) => other.pairs.clone(),
+            (None, Some(step)) => Slot::all().map(|slot| step.pick(slot)).collect(),
+            (None, None) if even => Slot::all().map(|slot| Owners::pick_even(view, &draws, slot)).collect(),
+            (None, None) => Slot::all().map(|slot| Owners::pick(view, &draws, slot)).collect(),
         };
         let epochs = Slot::all()
             .map(|slot| match before {
@@ -148,14 +154,21 @@ impl Owners {
     /// The same for draws that differ in nothing but their seeds, at a tenth of the price and less: with fifty members each
     /// change of the view would otherwise take each of them a tenth of a second.
     fn pick_even(view: &View, draws: &[Draw], slot: Slot) -> (u16, u16) {
+        let up = draws.iter().filter(|d| view.members[usize::from(d.member)].state == State::Up);
+        Owners::highest(up, slot).unwrap_or_else(|| Owners::pick(view, draws, slot))
+    }
+
+    /// The two with the highest hashes. None if there is nobody, or some are so near to each other that the walk has to
+    /// decide.
+    fn highest<'a>(draws: impl Iterator<Item = &'a Draw>, slot: Slot) -> Option<(u16, u16)> {
         let (mut first, mut second) = (None, None);
-        for draw in draws.iter().filter(|d| view.members[usize::from(d.member)].state == State::Up) {
+        for draw in draws {
             let hash = draw.hash(slot);
             // What differs by less may be the same number once its logarithm is taken.
             let near =
                 |best: Option<(u64, u16)>| best.is_some_and(|(best, _)| best.abs_diff(hash) >> 20 == 0);
             if near(first) || near(second) {
-                return Owners::pick(view, draws, slot);
+                return None;
             }
             if first.is_none_or(|(best, _)| hash > best) {
                 (first, second) = (Some((hash, draw.member)), first);
@@ -163,10 +176,7 @@ impl Owners {
                 second = Some((hash, draw.member));
             }
         }
-        match (first, second) {
-            (Some((_, owner)), backup) => (owner, backup.map_or(NOBODY, |(_, backup)| backup)),
-            (None, _) => Owners::pick(view, draws, slot),
-        }
+        first.map(|(_, owner)| (owner, second.map_or(NOBODY, |(_, backup)| backup)))
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jid::BareJid;
-use muster_cluster::map::HashMap;
+use muster_cluster::map::{HashMap, HashSet};
 use muster_cluster::{Member, Role, Slot, State};
 use muster_proto::room::Room;
 use muster_proto::session::Session;
@@ -47,9 +47,17 @@ impl Acting {
         lock(&self.departed).clear();
     }
 
-    /// Whether the slot has left and is not said to.
-    pub(super) fn is_departed(&self, role: Role, slot: u16) -> bool {
-        lock(&self.departed).iter().any(|departed| departed.role == role && departed.slots.contains(&slot))
+    /// The view by which all of these act at least.
+    fn all_act(&self, nodes: &[u64]) -> u64 {
+        let acting = lock(&self.nodes);
+        let acts = nodes.iter().map(|node| acting.get(node).copied().unwrap_or_default());
+        acts.min().unwrap_or(u64::MAX)
+    }
+
+    /// The slots that have left and are not said to.
+    pub(super) fn departed(&self, role: Role) -> HashSet<u16> {
+        let departed = lock(&self.departed);
+        departed.iter().filter(|it| it.role == role).flat_map(|it| it.slots.iter().copied()).collect()
     }
 
     /// Slots that have left and are not said to.
@@ -122,39 +130,45 @@ impl World {
     }
 
     /// Slots have left: says so to their new owner, now or as soon as all act by the view in which they are its own.
-    pub(super) fn departed(&self, role: Role, to: u64, slots: Vec<u16>) {
+    pub(super) fn departed(&self, role: Role, to: u64, mut slots: Vec<u16>) {
         let (epoch, since) = (self.epoch(), Instant::now());
-        let it = Departed { role, to, slots, epoch, since };
+        let acting = &self.moves.acting;
         let others = self.others();
-        // Under the lock, so that they are said in order. Only this one is looked at: slots leave by the thousand.
-        let mut departed = lock(&self.moves.acting.departed);
-        if self.stays(&it, &others) {
-            departed.push(it);
+        // Under the lock, so that they are said in order.
+        let mut departed = lock(&acting.departed);
+        let is_said = acting.all_act(&others) >= epoch && self.say_moved(role, to, &slots);
+        if is_said || !others.contains(&to) {
+            return;
+        }
+        // Slots leave by the thousand, one by one.
+        match departed.last_mut() {
+            Some(last) if (last.role, last.to, last.epoch) == (role, to, epoch) => {
+                last.slots.append(&mut slots)
+            }
+            _ => departed.push(Departed { role, to, slots, epoch, since }),
         }
     }
 
     /// Says of slots that they have moved if nothing for them can come over this node any more, or it took too long.
     pub fn let_departed_go(&self) {
-        let mut departed = lock(&self.moves.acting.departed);
+        let acting = &self.moves.acting;
+        let mut departed = lock(&acting.departed);
         if departed.is_empty() {
             return;
         }
         let others = self.others();
-        lock(&self.moves.acting.nodes).retain(|node, _| others.contains(node));
-        departed.retain(|it| self.stays(it, &others));
-    }
-
-    /// Says that it has moved, if that may be said. Whether it is to be tried again.
-    fn stays(&self, it: &Departed, others: &[u64]) -> bool {
-        let all = others.iter().all(|node| self.moves.acting.acts(*node, it.epoch));
-        let waits = !all && it.since.elapsed() <= ACTING_TIME_MAX;
-        waits || !self.say_moved(it) && others.contains(&it.to)
+        lock(&acting.nodes).retain(|node, _| others.contains(node));
+        let all_act = acting.all_act(&others);
+        departed.retain(|it| {
+            let waits = all_act < it.epoch && it.since.elapsed() <= ACTING_TIME_MAX;
+            waits || !self.say_moved(it.role, it.to, &it.slots) && others.contains(&it.to)
+        });
     }
 
     /// Whether it could be said; if not it is said again later, as long as that node is there.
-    fn say_moved(&self, Departed { role, to, slots, .. }: &Departed) -> bool {
-        let (epoch, slots) = (self.epoch(), slots.clone());
-        let said = self.send(*to, Remote::SlotsMoved { epoch, rooms: *role == Role::Rooms, slots }).is_ok();
+    fn say_moved(&self, role: Role, to: u64, slots: &[u16]) -> bool {
+        let (epoch, slots) = (self.epoch(), slots.to_vec());
+        let said = self.send(to, Remote::SlotsMoved { epoch, rooms: role == Role::Rooms, slots }).is_ok();
         if !said {
             self.count_dropped("slots_moved");
         }

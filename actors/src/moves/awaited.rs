@@ -92,10 +92,11 @@ impl World {
             Role::Sessions => self.give_orphans::<Session>(heir, &slots),
             Role::Rooms => self.give_orphans::<Room>(heir, &slots),
         };
-        let is_leaving = |slot: &u16| lock(&self.moves.leaving).contains_key(&(role, *slot));
-        slots.retain(|slot| {
-            !failed.contains(slot) && !is_leaving(slot) && !self.moves.acting.is_departed(role, *slot)
-        });
+        // In this order: from the one they go into the other.
+        let leaving: HashSet<u16> =
+            lock(&self.moves.leaving).keys().filter(|place| place.0 == role).map(|place| place.1).collect();
+        let departed = self.moves.acting.departed(role);
+        slots.retain(|slot| !failed.contains(slot) && !leaving.contains(slot) && !departed.contains(slot));
         let slots: Vec<u16> = slots.into_iter().collect();
         if !slots.is_empty()
             && self.send(heir, Remote::SlotsMoved { epoch: self.epoch(), rooms, slots }).is_err()

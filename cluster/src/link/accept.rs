@@ -84,7 +84,7 @@ async fn serve(
     drop(permit);
     let Greeted { mut words, hello, remote, version } = match greeted {
         Ok(Some(greeted)) => greeted,
-        Ok(None) | Err(LinkError::Refusing(Refusal::Turn | Refusal::Stranger)) => return,
+        Ok(None) | Err(LinkError::Late | LinkError::Refusing(Refusal::Turn | Refusal::Stranger)) => return,
         Err(error) => return ground.refused(error.label(), from, &error),
     };
     // An older link of the same pair is dead, even if this side did not notice. It must have ended before the number of
@@ -102,7 +102,7 @@ async fn serve(
         let mut awaiting = ground.awaited.expect(&hello.node);
         let ask = Control::Lane { key: awaiting.key };
         connection::write_control(&mut words.stream, &[welcome, ask]).await?;
-        (&mut awaiting.lane).await.map_err(|_| LinkError::Turn)
+        (&mut awaiting.lane).await.map_err(|_| LinkError::Late)
     };
     let lane = tokio::select! {
         biased;

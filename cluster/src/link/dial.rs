@@ -21,6 +21,11 @@ const CONNECT_TIME_MAX: Duration = Duration::from_secs(2);
 const PAUSE_MIN: Duration = Duration::from_millis(40);
 /// The longest.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
+/// How long one that does not know this node yet is given to hear of it, at least.
+const STRANGER_PAUSE: Duration = Duration::from_millis(160);
+/// And one that should dial, before the first knock. An attempt is a handshake: where fifty nodes start together, those that are
+/// made in vain would be most of what they do.
+const FIRST_KNOCK: Duration = Duration::from_secs(1);
 /// Largest answer to a hello, in bytes.
 pub(super) const GREETING_BYTES_MAX: usize = 4096;
 
@@ -28,6 +33,9 @@ pub(super) const GREETING_BYTES_MAX: usize = 4096;
 pub(crate) async fn keep(ground: Arc<Ground>, remote: Arc<Remote>) {
     let dials = machine::dials(&ground.me.node, &remote.who.node);
     let mut pause = PAUSE_MIN;
+    if !dials {
+        let _ = timeout(FIRST_KNOCK, remote.up.subscribe().wait_for(|up| *up)).await;
+    }
     loop {
         if !dials {
             let mut up = remote.up.subscribe();
@@ -40,7 +48,10 @@ pub(crate) async fn keep(ground: Arc<Ground>, remote: Arc<Remote>) {
                 ground.tell(Event::Gone(remote.who.incarnation));
             }
             Err(LinkError::Refused(Refusal::Turn)) => {}
-            Err(LinkError::Refused(Refusal::Stranger)) => ground.tell(Event::Stranger),
+            Err(LinkError::Refused(Refusal::Stranger)) => {
+                ground.tell(Event::Stranger);
+                pause = pause.max(STRANGER_PAUSE);
+            }
             Err(
                 error @ (LinkError::Tls(_) | LinkError::Name | LinkError::Frame(_) | LinkError::Codec(_)),
             ) => {

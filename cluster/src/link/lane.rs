@@ -137,11 +137,11 @@ impl Awaited {
     /// # Errors
     /// Nobody does, or for another node's.
     pub(super) fn came(&self, key: u64, lane: Begun) -> Result<(), LinkError> {
-        let Some((node, sender)) = self.lock().remove(&key) else { return Err(LinkError::Turn) };
+        let Some((node, sender)) = self.lock().remove(&key) else { return Err(LinkError::Late) };
         if !lane.stream.is_with(&node) {
             return Err(LinkError::Name);
         }
-        sender.send(lane).map_err(|_| LinkError::Turn)
+        sender.send(lane).map_err(|_| LinkError::Late)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, (NodeId, oneshot::Sender<Begun>)>> {

@@ -236,6 +236,8 @@ pub(crate) enum LinkError {
     Codec(#[from] CodecError),
     #[error("a frame out of turn")]
     Turn,
+    #[error("a lane that nobody awaits any more")]
+    Late,
     #[error("it refused: {0}")]
     Refused(Refusal),
     #[error("refused: {0}")]
@@ -258,7 +260,7 @@ impl LinkError {
             LinkError::Frame(FrameError::Kind(_) | FrameError::Checksum) | LinkError::Codec(_) => "frame",
             LinkError::Turn => "frame",
             LinkError::Refused(refusal) | LinkError::Refusing(refusal) => refusal.label(),
-            LinkError::Timeout => "timeout",
+            LinkError::Timeout | LinkError::Late => "timeout",
             LinkError::Reset => "reset",
         }
     }

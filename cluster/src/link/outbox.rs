@@ -39,7 +39,7 @@ struct Inner {
     /// The highest number that the peer has named; it may be amid a batch.
     highest: u64,
     /// What it was when it was last seen to rise, or nothing to wait; and when that was.
-    named: (u64, Duration),
+    named: Option<(u64, Duration)>,
     /// Bytes in `pending` and `sent`.
     bytes: usize,
     /// A connection waits for something to write.
@@ -155,11 +155,14 @@ impl Outbox {
     /// Whether messages wait of which none was confirmed for so long, on a link that stands. To be asked again and again.
     pub(crate) fn is_stuck(&self, is_up: bool, now: Duration, time_max: Duration) -> bool {
         let mut inner = self.lock();
-        let named = inner.highest;
-        if !is_up || inner.bytes == 0 || named != inner.named.0 {
-            inner.named = (named, now);
+        let (named, waits) = (inner.highest, is_up && inner.bytes > 0);
+        match inner.named {
+            Some((before, since)) if waits && before == named => now.saturating_sub(since) >= time_max,
+            _ => {
+                inner.named = Some((named, now));
+                false
+            }
         }
-        now.saturating_sub(inner.named.1) >= time_max
     }
 
     /// Whether control frames wait to be written.
@@ -281,8 +284,8 @@ mod tests {
     fn it_is_stuck_when_nothing_is_confirmed_for_long_on_a_link_that_stands() {
         let outbox = outbox(10_000, 10);
         let stuck = |at: u64, is_up| outbox.is_stuck(is_up, Duration::from_secs(at), Duration::from_secs(5));
-        assert!(!stuck(100, true), "nothing waits");
         assert!((1..=3).all(|n| outbox.push(&message(n))));
+        assert!(!stuck(100, true), "it has just been asked to come over");
         assert!(!stuck(104, true));
         written(&outbox);
         outbox.confirm(1);

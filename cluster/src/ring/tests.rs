@@ -173,6 +173,27 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn from_view_to_view_the_same_are_picked_as_from_all(
+        count in 1usize..12, changes in prop::collection::vec((0usize..14, 0u8..5), 1..12), salt: u32,
+    ) {
+        let mut table = Table::new(named(count, salt));
+        for (which, change) in changes {
+            let name = NodeId::new(&format!("node-{salt}-{which}")).unwrap();
+            let mut member = member(name.as_str(), which as u64 + 1, "", if which == 13 { 50 } else { 100 });
+            member.state = [State::Up, State::Joining, State::Down, State::Draining, State::Up][usize::from(change)];
+            let next = if change == 4 { table.view().without(&name) } else { table.view().with(member) };
+            table = table.next(next);
+            let anew = Table::new(table.view().clone());
+            prop_assert_eq!(&table.sessions.pairs, &anew.sessions.pairs);
+            prop_assert_eq!(&table.rooms.pairs, &anew.rooms.pairs);
+        }
+    }
+}
+
 #[test]
 fn the_quick_way_picks_whom_the_walk_picks() {
     let states = [State::Up, State::Joining, State::Down, State::Draining, State::Up];
