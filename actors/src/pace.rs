@@ -1,8 +1,8 @@
 //! The pace at which an arbiter takes what clients say. A node that has more to do than it can must not have ever more
 //! of it under way: what waits inside is waited for by everybody, by those who want to go on with a session too. So when
 //! many stanzas were read, the time is taken that a turn of everything takes, of all arbiters: what one reads another
-//! handles. If it is long, fewer are read until the next turn; and hardly any while more are under way, here or at other
-//! nodes, than are handled in half a second. The others wait where they are, in their connections, in order.
+//! handles. If it is long, fewer are read until the next turn. The others wait where they are, in their connections, in
+//! order.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -21,10 +21,6 @@ const READS_MAX: usize = 1024;
 const READS_MIN: usize = 8;
 /// How long a turn should take at most.
 const TURN: Duration = Duration::from_millis(50);
-/// What may be under way when turns are long: what is handled in this time.
-const WAY: Duration = Duration::from_millis(500);
-/// And so many stanzas in any case.
-const WAY_MIN: u64 = 64;
 
 thread_local! {
     static PACE: RefCell<Pace> = const { RefCell::new(Pace::new()) };
@@ -41,32 +37,6 @@ struct Pace {
     waiting: VecDeque<Waker>,
     /// A turn is being timed.
     is_timed: bool,
-    /// Stanzas that were said and are not handled, and how many were handled in this turn.
-    under_way: u64,
-    handled: u64,
-}
-
-/// Stanzas of one connection that were said and are not handled.
-#[derive(Default)]
-pub struct UnderWay(u64);
-
-impl UnderWay {
-    /// There are so many now.
-    pub fn are(&mut self, now: u64) {
-        let before = std::mem::replace(&mut self.0, now);
-        PACE.with_borrow_mut(|pace| {
-            pace.under_way = (pace.under_way + now).saturating_sub(before);
-            pace.handled += before.saturating_sub(now);
-        });
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        let left = self.0;
-        // The thread may be ending.
-        let _ = PACE.try_with(|pace| pace.borrow_mut().under_way -= left);
-    }
 }
 
 /// The number that a connection draws when it has to wait.
@@ -88,7 +58,6 @@ pub fn may_read(number: &mut Number, world: &Arc<World>, waker: &Waker) -> bool 
 async fn time(world: Arc<World>) {
     loop {
         let since = Instant::now();
-        PACE.with_borrow_mut(|pace| pace.handled = 0);
         let turns: Vec<_> = world.floors.iter().map(Floor::turn).collect();
         for turn in turns {
             turn.await;
@@ -107,16 +76,8 @@ async fn time(world: Arc<World>) {
 
 impl Pace {
     const fn new() -> Self {
-        Self {
-            reads: READS_MAX,
-            left: READS_MAX,
-            drawn: 0,
-            called: 0,
-            waiting: VecDeque::new(),
-            is_timed: false,
-            under_way: 0,
-            handled: 0,
-        }
+        let waiting = VecDeque::new();
+        Self { reads: READS_MAX, left: READS_MAX, drawn: 0, called: 0, waiting, is_timed: false }
     }
 
     fn may_read(&mut self, number: &mut Number, waker: &Waker) -> bool {
@@ -141,17 +102,6 @@ impl Pace {
         self.left <= self.reads / 2
     }
 
-    /// For how many stanzas there is room on the way, if turns are long.
-    fn room(&self, took: Duration) -> usize {
-        if took <= TURN {
-            return READS_MAX;
-        }
-        let handled_in_time = self.handled as f64 * WAY.as_secs_f64() / took.as_secs_f64();
-        let room = (handled_in_time as u64).max(WAY_MIN).saturating_sub(self.under_way);
-        // Some of what is under way may be so for long: its owner does not answer.
-        usize::try_from(room).unwrap_or(usize::MAX).max(1)
-    }
-
     /// A turn took so long. Who may read in the next one of those who wait.
     fn turn(&mut self, took: Duration) -> Vec<Waker> {
         self.reads = match took <= TURN {
@@ -159,9 +109,8 @@ impl Pace {
             false => (self.reads as f64 * TURN.as_secs_f64() / took.as_secs_f64()) as usize,
         }
         .max(READS_MIN);
-        let reads = self.reads.min(self.room(took));
-        let next = self.waiting.len().min(reads);
-        self.left = reads - next;
+        let next = self.waiting.len().min(self.reads);
+        self.left = self.reads - next;
         self.called += next as u64;
         self.waiting.drain(..next).collect()
     }
@@ -182,25 +131,20 @@ mod tests {
         all
     }
 
-    /// All that is read is handled at once.
-    fn quick() -> Pace {
-        Pace { handled: 1_000_000, ..Pace::new() }
-    }
-
     fn connections(count: usize) -> Vec<Number> {
         std::iter::repeat_with(Number::default).take(count).collect()
     }
 
     #[test]
     fn while_turns_are_short_everybody_reads() {
-        let mut pace = quick();
+        let mut pace = Pace::new();
         let seen = reads(&mut pace, &mut connections(1000), &[1; 20]);
         assert!(seen.iter().all(|turn| turn.len() == 1000));
     }
 
     #[test]
     fn long_turns_let_fewer_read_and_short_ones_more() {
-        let mut pace = quick();
+        let mut pace = Pace::new();
         let mut many = connections(5000);
         let counts = |turns: Vec<Vec<usize>>| turns.iter().map(Vec::len).collect::<Vec<_>>();
         assert_eq!(counts(reads(&mut pace, &mut many, &[100; 5])), [1024, 512, 256, 128, 64]);
@@ -211,7 +155,7 @@ mod tests {
 
     #[test]
     fn who_waits_reads_in_order_and_before_who_comes_later() {
-        let mut pace = quick();
+        let mut pace = Pace::new();
         let mut many = connections(2000);
         let seen = reads(&mut pace, &mut many, &[5000, 50, 50]);
         assert_eq!(seen[0], (0..1024).collect::<Vec<_>>());
@@ -224,24 +168,8 @@ mod tests {
     }
 
     #[test]
-    fn of_much_that_is_under_way_little_is_added_until_it_is_handled() {
-        let mut pace = Pace { under_way: 3000, handled: 800, ..Pace::new() };
-        let room = |pace: &Pace, millis| pace.room(Duration::from_millis(millis));
-        assert_eq!(room(&pace, 100), 1000, "4,000 are handled in half a second");
-        assert_eq!(room(&pace, 200), 1, "2,000 are, and some of these may never be");
-        assert_eq!(room(&pace, 50), READS_MAX, "no turn is long");
-        (pace.under_way, pace.handled) = (60, 0);
-        assert_eq!(room(&pace, 200), 4, "a few may be under way in any case");
-        pace.under_way = 100;
-        let mut many = connections(1030);
-        reads(&mut pace, &mut many, &[100]);
-        let seen = reads(&mut pace, &mut many, &[100, 100]);
-        assert_eq!(seen, [[1024], [1025]], "one by one");
-    }
-
-    #[test]
     fn who_has_left_takes_no_turn_from_others_for_ever() {
-        let mut pace = quick();
+        let mut pace = Pace::new();
         let mut many = connections(1100);
         reads(&mut pace, &mut many, &[5000]);
         many.truncate(1024);

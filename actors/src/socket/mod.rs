@@ -25,7 +25,7 @@ use crate::keys;
 use crate::listener::{ClientListener, ListenerTls};
 use crate::mail::{Later, Letter, later};
 use crate::owned::Call;
-use crate::pace::{self, Number, UnderWay};
+use crate::pace::{self, Number};
 use crate::receipt::Via;
 use crate::sockets::SocketCall;
 use crate::throttle::Admission;
@@ -72,7 +72,6 @@ pub struct Socket {
     allowance: usize,
     said: u64,
     handled: u64,
-    under_way: UnderWay,
     unhandled: Unhandled,
     trace: u64,
     /// A timer runs that asks the client for an acknowledgement.
@@ -124,7 +123,6 @@ impl Socket {
             allowance: 0,
             said: 0,
             handled: 0,
-            under_way: UnderWay::default(),
             unhandled: Unhandled::default(),
             trace: simulation::random(),
             asking: false,
@@ -320,7 +318,6 @@ impl Socket {
             }
             ToSocket::Handled(handled) => {
                 self.handled = self.handled.max(handled);
-                self.under_way.are(self.said - self.handled);
                 self.unhandled.handled(handled);
             }
             ToSocket::Repeat => self.say_again(ctx),

@@ -71,7 +71,6 @@ impl Socket {
     pub(super) fn say(&mut self, said: Said) {
         let (Some(sid), Some(account)) = (self.sid, self.stream.account()) else { return };
         self.said += 1;
-        self.under_way.are(self.said - self.handled);
         if !self.world.is_alone() {
             self.unhandled.words.push_back((self.said, said.clone()));
         }
