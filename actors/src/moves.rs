@@ -121,18 +121,16 @@ impl Moves {
 
     /// An actor of a leaving slot has left; the last one lets the new owner begin.
     pub fn left(&self, role: Role, slot: u16, world: &World) {
-        let done = {
-            let mut leaving = lock(&self.leaving);
-            let Some(departure) = leaving.get_mut(&(role, slot)) else { return };
-            departure.left -= 1;
-            if departure.left > 0 {
-                return;
-            }
-            let to = departure.to;
-            leaving.remove(&(role, slot));
-            to
-        };
-        world.departed(role, done, vec![slot]);
+        let mut leaving = lock(&self.leaving);
+        let Some(departure) = leaving.get_mut(&(role, slot)) else { return };
+        departure.left -= 1;
+        if departure.left > 0 {
+            return;
+        }
+        let to = departure.to;
+        leaving.remove(&(role, slot));
+        // Under the lock: whoever awaits the slot sees that it leaves, or has left.
+        world.departed(role, to, vec![slot]);
     }
 
     /// Slots that have not left yet.
@@ -324,20 +322,18 @@ impl World {
         self.tell_to_leave::<Session>(leaving);
         self.tell_to_leave::<Room>(leaving);
         let mut moved: HashMap<(Role, u64), Vec<u16>> = HashMap::default();
-        {
-            let mut departures = lock(&self.moves.leaving);
-            let arriving = lock(&self.moves.arriving);
-            for (place, to) in leaving {
-                if arriving.contains_key(place) {
-                    // It has not come yet; what comes goes on, and when all has come the slot has left.
-                    continue;
-                }
-                let Some(departure) = departures.get_mut(place) else { continue };
-                departure.left -= 1;
-                if departure.left == 0 {
-                    departures.remove(place);
-                    moved.entry((place.0, *to)).or_default().push(place.1);
-                }
+        let mut departures = lock(&self.moves.leaving);
+        let arriving = lock(&self.moves.arriving);
+        for (place, to) in leaving {
+            if arriving.contains_key(place) {
+                // It has not come yet; what comes goes on, and when all has come the slot has left.
+                continue;
+            }
+            let Some(departure) = departures.get_mut(place) else { continue };
+            departure.left -= 1;
+            if departure.left == 0 {
+                departures.remove(place);
+                moved.entry((place.0, *to)).or_default().push(place.1);
             }
         }
         for ((role, to), slots) in moved {

@@ -15,7 +15,7 @@ use std::time::Duration;
 use crate::lease::Lease;
 use crate::map::HashSet;
 use crate::{Incarnation, Limits, Member, NodeId, State, View};
-use suspicion::{MISSED_AFTER, MISSING_AFTER, Suspicion};
+use suspicion::{MISSING_AFTER, Suspicion};
 
 /// The register is read this often even if nothing is known to have changed.
 const POLL_EVERY: Duration = Duration::from_secs(1);
@@ -413,12 +413,13 @@ impl Council {
     /// or else who has the higher name. While the view changes nobody goes for want of a link: many nodes that start at once
     /// on a busy machine are silent at times, and each that goes and comes back would keep the others busier.
     fn yields(&self, now: Duration) -> bool {
-        if now.saturating_sub(self.since) < MISSED_AFTER {
+        let missed_after = self.suspicion.missed_after();
+        if now.saturating_sub(self.since) < missed_after {
             return false;
         }
         let mine = (self.missing(now), &self.me.node);
         let goes = |(peer, missing): (&Member, u16)| missing > 0 && mine > (missing, &peer.node);
-        self.view.voters().count() > 2 && self.suspicion.missing(&self.view, now, MISSED_AFTER).any(goes)
+        self.view.voters().count() > 2 && self.suspicion.missing(&self.view, now, missed_after).any(goes)
     }
 
     /// The view with this incarnation in it. It takes the place of an older one of the same node, and its vote.

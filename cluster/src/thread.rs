@@ -17,6 +17,9 @@ use crate::shared::{Addresses, Shared};
 use crate::simulation::Ether;
 use crate::{Config, Endpoint, Fate, Incarnation, Network, StartError, ViewRegister};
 
+/// The nice value of the cluster's thread.
+const PRIORITY: i32 = -10;
+
 /// Where messages of others go, and on which threads.
 pub(crate) struct Ends {
     pub(crate) sink: Arc<dyn Sink>,
@@ -37,6 +40,7 @@ pub(crate) async fn start(
     let (started, answer) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let body = move || {
+        hurry();
         // Its tasks share its one thread, so they need not be fit for others.
         LocalSet::new().block_on(&runtime, async move {
             // Told also if this thread panics.
@@ -60,6 +64,14 @@ pub(crate) async fn start(
     };
     std::thread::Builder::new().name("muster-cluster".into()).spawn(body)?;
     answer.await.unwrap_or_else(|_| Err(StartError::Io(std::io::Error::other("its thread ended"))))
+}
+
+/// This thread has little to do, but a node whose pings are late is taken for dead: where many share few cores it goes
+/// first. Without the right to that (CAP_SYS_NICE) it has a share as all others.
+fn hurry() {
+    if let Err(error) = rustix::process::setpriority_process(None, PRIORITY) {
+        tracing::debug!(%error, "the cluster's thread has no priority");
+    }
 }
 
 /// A node of a simulation, on the caller's own thread and in its local set; it ends with that.

@@ -21,7 +21,7 @@ use crate::pace::Pace;
 /// Connections that the kernel may hold until they are accepted.
 const BACKLOG: u32 = 4096;
 /// Descriptors that clients leave for others: links to up to a hundred nodes among them.
-const RESERVE: usize = 256;
+const RESERVE: usize = 384;
 /// How long accepting waits when there is no descriptor left.
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long a connection may be silent before the kernel asks whether the peer is there.
@@ -213,6 +213,6 @@ mod tests {
     fn want_of_descriptors_is_waited_out_and_a_lost_connection_is_not() {
         assert!(is_exhaustion(&io::Error::from(Errno::MFILE)));
         assert!(!is_exhaustion(&io::Error::from(Errno::CONNABORTED)));
-        assert_eq!((without_reserve(80), without_reserve(1024)), (40, 768));
+        assert_eq!((without_reserve(80), without_reserve(1024)), (40, 640));
     }
 }

@@ -16,7 +16,7 @@ const NODES_MAX: usize = 64;
 /// Fewer than three do not survive a death with two copies.
 const NODES_MIN: usize = 3;
 /// KiB for each session of everything together, measured; see docs/performance.md.
-const SESSION_KIB: f64 = 20.0;
+const SESSION_KIB: f64 = 16.0;
 /// KiB of a node before its first session.
 const NODE_KIB: usize = 40_000;
 

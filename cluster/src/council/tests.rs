@@ -56,6 +56,21 @@ fn of_two_without_a_link_that_a_third_sees_one_makes_way_and_comes_back_when_lin
 }
 
 #[test]
+fn among_many_who_is_silent_for_three_seconds_is_not_missed() {
+    let names: Vec<String> = (1..=18).map(|number| format!("n{number:02}")).collect();
+    let members: Vec<_> = names.iter().map(String::as_str).zip(1..).collect();
+    let mut world = of(&members);
+    world.cut(1, 2, Cut::Silent);
+    world.run(Duration::from_secs(3));
+    world.cut.clear();
+    world.run(Duration::from_secs(5));
+    assert!(world.ousted.is_empty());
+    world.cut(1, 2, Cut::Silent);
+    world.run(Duration::from_secs(10));
+    assert_eq!(world.ousted, BTreeSet::from([2]));
+}
+
+#[test]
 fn who_would_make_way_while_the_store_is_away_stays_if_the_link_is_back_before() {
     let mut world = three();
     world.cut(1, 2, Cut::Silent);

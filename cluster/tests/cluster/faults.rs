@@ -95,6 +95,28 @@ async fn a_link_that_breaks_loses_nothing_and_doubles_nothing() {
 }
 
 #[tokio::test]
+async fn a_lane_that_hangs_is_made_anew_and_parts_nobody() {
+    let stage = Stage::new();
+    let a = stage.start("a").await;
+    a.join().await;
+    let mut config = stage.config("b");
+    let proxy = Proxy::before(&mut config).await;
+    let b = stage.start_with(config).await;
+    b.join().await;
+    a.sees("b", State::Up).await;
+    a.send(&b, 0).await;
+    b.basket.of(1).await;
+    let epoch = a.cluster.table().epoch();
+    proxy.hang_youngest();
+    for n in 1..100 {
+        a.send(&b, n).await;
+    }
+    assert_eq!(b.basket.of(100).await, (0..100).collect::<Vec<_>>());
+    assert_eq!(a.cluster.table().epoch(), epoch, "nobody was put down meanwhile");
+    assert!(a.cluster.holds_lease() && b.cluster.holds_lease());
+}
+
+#[tokio::test]
 async fn a_node_cut_off_is_put_down_by_the_majority_and_comes_back_as_a_new_incarnation() {
     let stage = Stage::new();
     let [a, b] = stage.form(["a", "b"]).await;

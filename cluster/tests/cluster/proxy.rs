@@ -1,8 +1,9 @@
 //! A wire that can be cut: the link address that others dial leads through it.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use muster_cluster::Config;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -16,6 +17,9 @@ struct Switch {
     deaf: AtomicBool,
     /// What the accepting side says is.
     mute: AtomicBool,
+    /// Connections that stand, by number, and the one on which everything is lost.
+    standing: Mutex<BTreeSet<usize>>,
+    hung: Mutex<Option<usize>>,
     cut: Notify,
 }
 
@@ -55,8 +59,16 @@ impl Proxy {
     }
 }
 
+impl Proxy {
+    /// Breaks nothing, but loses what is said on the connection that was made last.
+    pub(crate) fn hang_youngest(&self) {
+        *self.switch.hung.lock().unwrap() = self.switch.standing.lock().unwrap().last().copied();
+    }
+}
+
 async fn serve(front: TcpListener, back: SocketAddr, switch: Arc<Switch>) {
-    while let Ok((near, _)) = front.accept().await {
+    for number in 0.. {
+        let Ok((near, _)) = front.accept().await else { return };
         let switch = switch.clone();
         tokio::spawn(async move {
             if switch.blocked.load(Ordering::Relaxed) {
@@ -64,19 +76,24 @@ async fn serve(front: TcpListener, back: SocketAddr, switch: Arc<Switch>) {
             }
             let Ok(far) = TcpStream::connect(back).await else { return };
             let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
+            let is_lost = |lost: &AtomicBool| {
+                lost.load(Ordering::Relaxed) || *switch.hung.lock().unwrap() == Some(number)
+            };
+            switch.standing.lock().unwrap().insert(number);
             tokio::select! {
-                () = pass(near_in, far_out, &switch.deaf) => {}
-                () = pass(far_in, near_out, &switch.mute) => {}
+                () = pass(near_in, far_out, || is_lost(&switch.deaf)) => {}
+                () = pass(far_in, near_out, || is_lost(&switch.mute)) => {}
                 () = switch.cut.notified() => {}
             }
+            switch.standing.lock().unwrap().remove(&number);
         });
     }
 }
 
-async fn pass(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, lost: &AtomicBool) {
+async fn pass(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, is_lost: impl Fn() -> bool) {
     let mut bytes = vec![0; 64 << 10];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
-        if !lost.load(Ordering::Relaxed) && to.write_all(&bytes[..count]).await.is_err() {
+        if !is_lost() && to.write_all(&bytes[..count]).await.is_err() {
             return;
         }
     }
