@@ -26,8 +26,8 @@ impl Floor {
     /// Comes back when everything is done that is to be done there already: how long that takes says how busy it is.
     pub fn turn(&self) -> impl Future<Output = ()> + use<> {
         let (done, turned) = oneshot::channel();
-        self.run(move || done.send(()).unwrap_or_default());
-        // It is over too if the thread has ended.
+        // Dropped there, or with the thread.
+        self.run(move || drop::<oneshot::Sender<()>>(done));
         async { drop(turned.await) }
     }
 

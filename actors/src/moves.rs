@@ -336,6 +336,7 @@ impl World {
                 moved.entry((place.0, *to)).or_default().push(place.1);
             }
         }
+        // Under the lock, as in `left`.
         for ((role, to), slots) in moved {
             self.departed(role, to, slots);
         }

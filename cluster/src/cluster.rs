@@ -14,10 +14,9 @@ use tokio::time::timeout;
 
 use crate::council::Wish;
 use crate::life::Command;
-use crate::link::{Lanes, Sink};
+use crate::link::{Ends, Lanes, Sink};
 use crate::shared::{Addresses, Shared};
 use crate::simulation::Ether;
-use crate::thread::Ends;
 use crate::tls::Tls;
 use crate::wire::codec::{self, CodecError};
 use crate::wire::frame::Kind;

@@ -15,7 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::council::{Council, Effect, Input, Rumour, Wish};
 use crate::gossip::Seal;
-use crate::link::{self, Event, Ground, Lanes, Remote, Sink};
+use crate::link::{self, Ends, Event, Ground, Remote};
 use crate::map::HashMap;
 use crate::quiet::Quiet;
 use crate::shared::Shared;
@@ -68,8 +68,7 @@ pub(crate) struct Estate {
     pub(crate) config: Config,
     pub(crate) shared: Arc<Shared>,
     pub(crate) register: Arc<dyn ViewRegister>,
-    pub(crate) sink: Arc<dyn Sink>,
-    pub(crate) lanes: Arc<Lanes>,
+    pub(crate) ends: Ends,
     pub(crate) bound: Option<Bound>,
     /// A simulation's, in place of what would be bound.
     pub(crate) ether: Option<Arc<dyn Ether>>,
@@ -128,8 +127,7 @@ impl<'a> Life<'a> {
             remotes: shared.remotes.clone(),
             epoch: Arc::new(AtomicU64::new(0)),
             events: sender,
-            sink: estate.sink.clone(),
-            lanes: estate.lanes.clone(),
+            ends: estate.ends.clone(),
             awaited: Arc::default(),
             quiet: estate.quiet.clone(),
             ether: estate.ether.clone(),

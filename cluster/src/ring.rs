@@ -123,13 +123,9 @@ impl Owners {
     /// `alike` saves the work where the same members have both roles.
     fn build(view: &View, role: Role, before: Option<&Table>, alike: Option<&Owners>) -> Owners {
         let draws = Draw::all(view, role);
-        let even = Draw::are_even(&draws);
-        let step = before.filter(|_| even).and_then(|before| Step::between(before, role, view, &draws));
-        let pairs: Box<[_]> = match (alike.filter(|other| other.draws == draws), step) {
-            (Some(other), _) => other.pairs.clone(),
-            (None, Some(step)) => Slot::all().map(|slot| step.pick(slot)).collect(),
-            (None, None) if even => Slot::all().map(|slot| Owners::pick_even(view, &draws, slot)).collect(),
-            (None, None) => Slot::all().map(|slot| Owners::pick(view, &draws, slot)).collect(),
+        let pairs = match alike.filter(|other| other.draws == draws) {
+            Some(other) => other.pairs.clone(),
+            None => Owners::pairs(view, role, before, &draws),
         };
         let epochs = Slot::all()
             .map(|slot| match before {
@@ -140,6 +136,16 @@ impl Owners {
             })
             .collect();
         Owners { draws, pairs, epochs }
+    }
+
+    fn pairs(view: &View, role: Role, before: Option<&Table>, draws: &[Draw]) -> Box<[(u16, u16)]> {
+        if !Draw::are_even(draws) {
+            return Slot::all().map(|slot| Owners::pick(view, draws, slot)).collect();
+        }
+        match before.and_then(|before| Step::between(before, role, view, draws)) {
+            Some(step) => Slot::all().map(|slot| step.pick(slot)).collect(),
+            None => Slot::all().map(|slot| Owners::pick_even(view, draws, slot)).collect(),
+        }
     }
 
     fn pick(view: &View, draws: &[Draw], slot: Slot) -> (u16, u16) {
@@ -154,7 +160,7 @@ impl Owners {
     /// The same for draws that differ in nothing but their seeds, at a tenth of the price and less: with fifty members each
     /// change of the view would otherwise take each of them a tenth of a second.
     fn pick_even(view: &View, draws: &[Draw], slot: Slot) -> (u16, u16) {
-        let up = draws.iter().filter(|d| view.members[usize::from(d.member)].state == State::Up);
+        let up = draws.iter().filter(|d| d.is_up(view));
         Owners::highest(up, slot).unwrap_or_else(|| Owners::pick(view, draws, slot))
     }
 
@@ -214,6 +220,10 @@ impl Draw {
                 }
             })
             .collect()
+    }
+
+    fn is_up(&self, view: &View) -> bool {
+        view.members[usize::from(self.member)].state == State::Up
     }
 
     /// Whether all have the same weight and the same zone: the highest hash is then the lowest number, and no zone is passed over.

@@ -11,7 +11,7 @@ use tokio::task::LocalSet;
 use crate::council::Wish;
 use crate::gossip::Seal;
 use crate::life::{Bound, Command, End, Estate, Life};
-use crate::link::{Lanes, Sink};
+use crate::link::Ends;
 use crate::quiet::Quiet;
 use crate::shared::{Addresses, Shared};
 use crate::simulation::Ether;
@@ -19,12 +19,6 @@ use crate::{Config, Endpoint, Fate, Incarnation, Network, StartError, ViewRegist
 
 /// The nice value of the cluster's thread.
 const PRIORITY: i32 = -10;
-
-/// Where messages of others go, and on which threads.
-pub(crate) struct Ends {
-    pub(crate) sink: Arc<dyn Sink>,
-    pub(crate) lanes: Arc<Lanes>,
-}
 
 /// Starts the thread and waits until it has bound its addresses.
 ///
@@ -53,8 +47,7 @@ pub(crate) async fn start(
                 bound.as_ref().map(|b| Addresses { gossip: b.gossip_address, link: b.link_address });
             let _ = started.send(Ok(addresses));
             let quiet = Arc::new(Quiet::default());
-            let Ends { sink, lanes } = ends;
-            let estate = Estate { config, shared, register, sink, lanes, bound, ether: None, quiet };
+            let estate = Estate { config, shared, register, ends, bound, ether: None, quiet };
             live(&estate, &mut commands).await;
             drop(estate);
             drop(end);
@@ -84,8 +77,8 @@ pub(crate) fn simulate(
     ether: Arc<dyn Ether>,
 ) {
     let quiet = Arc::new(Quiet::default());
-    let (shown, ether, Ends { sink, lanes }) = (shared.clone(), Some(ether), ends);
-    let estate = Estate { config, shared: shown, register, sink, lanes, bound: None, ether, quiet };
+    let estate =
+        Estate { config, shared: shared.clone(), register, ends, bound: None, ether: Some(ether), quiet };
     tokio::task::spawn_local(async move {
         let _end = Obituary(shared);
         live(&estate, &mut commands).await;

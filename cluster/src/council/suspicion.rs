@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Effect, Rumour};
 use crate::lease::PROMISE;
+use crate::link::PEERS_MANY;
 use crate::map::HashMap;
 use crate::{Incarnation, Member, State, View};
 
@@ -16,10 +17,9 @@ const REDIAL_TIME_MAX: Duration = Duration::from_secs(1);
 pub(super) const MISSING_AFTER: Duration = Duration::from_secs(1);
 /// And after so long it will not come back soon. Six pings; what is told has gone round by then.
 const MISSED_AFTER: Duration = Duration::from_millis(1500);
-/// Among more members than these that is seven pings, and time enough to make a silent link anew: where so many share few cores,
+/// Of many peers that is seven pings, and time enough to make a silent link anew: where so many share few cores,
 /// silence means that they have no time, and each that goes and comes back takes more of it from the others.
 const MISSED_AFTER_OF_MANY: Duration = Duration::from_millis(3500);
-const MANY: usize = 16;
 /// If this node's own clock jumps so far between ticks, it was itself who stood still.
 const STALL: Duration = Duration::from_millis(700);
 
@@ -191,7 +191,7 @@ impl Suspicion {
 
     /// How long a member is silent before it is missed.
     pub(super) fn missed_after(&self) -> Duration {
-        if self.contacts.len() > MANY { MISSED_AFTER_OF_MANY } else { MISSED_AFTER }
+        if self.contacts.len() > PEERS_MANY { MISSED_AFTER_OF_MANY } else { MISSED_AFTER }
     }
 
     /// Members that are up and alive, as others hear, but have been silent to this node for so long; and how many links

@@ -28,12 +28,6 @@ pub(super) struct Begun {
     pub(super) buffer: BytesMut,
 }
 
-impl std::fmt::Debug for Begun {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Begun").finish_non_exhaustive()
-    }
-}
-
 /// Reads one control frame: the greeting, before anything is known of the peer.
 pub(super) async fn read_control(begun: &mut Begun, max: usize) -> Result<Control, LinkError> {
     loop {
@@ -92,7 +86,7 @@ pub(super) async fn run(
     let standing = Standing::begin(ground, remote);
     heart::begin(ground, remote);
 
-    let mut lane = ground.lanes.start(ground, remote, lane, turn);
+    let mut lane = ground.ends.lanes.start(ground, remote, lane, turn);
     let (reader, writer) = tokio::io::split(words.stream);
     let end = tokio::select! {
         biased;

@@ -12,7 +12,7 @@ use crate::wire::Control;
 const BEAT: u64 = 250_000;
 /// And so often to more peers than these.
 const BEAT_OF_MANY: u64 = 500_000;
-const PEERS_MANY: usize = 16;
+pub(crate) const PEERS_MANY: usize = 16;
 /// A lane on which nothing comes over for so long, though the peer is heard, is made anew with its link.
 const STUCK_TIME_MAX: Duration = Duration::from_secs(10);
 

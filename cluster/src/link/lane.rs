@@ -1,7 +1,6 @@
 //! The lane of a link: the connection on which its messages go. It runs on one of the application's threads, so that
 //! messages have no third thread to pass, and what keeps the cluster together does not wait behind them.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,6 +12,7 @@ use tokio::task::JoinSet;
 use super::connection::{self, Begun};
 use super::stream::Stream;
 use super::{Ground, LinkError, Remote};
+use crate::map::HashMap;
 use crate::wire::frame::{self, Kind, PAYLOAD_MAX};
 use crate::wire::{Control, codec};
 use crate::{NodeId, metrics as names, simulation};
@@ -93,7 +93,7 @@ async fn read(
             unconfirmed.1 += payload.len();
             // Counted before it is handed on: if the connection breaks here, it must not come again.
             remote.received.fetch_add(1, Ordering::Relaxed);
-            if let Err(error) = ground.sink.take(&remote.who, &payload) {
+            if let Err(error) = ground.ends.sink.take(&remote.who, &payload) {
                 metrics::counter!(names::UNREADABLE).increment(1);
                 if let Some(times) = ground.quiet.due("unreadable") {
                     tracing::error!(peer = %remote.who.node, times, %error, "a message cannot be read");
@@ -112,8 +112,10 @@ async fn read(
 }
 
 /// Lanes that peers were asked to open.
-#[derive(Debug, Default)]
-pub(crate) struct Awaited(Mutex<HashMap<u64, (NodeId, oneshot::Sender<Begun>)>>);
+#[derive(Default)]
+pub(crate) struct Awaited(Mutex<ByKey>);
+
+type ByKey = HashMap<u64, (NodeId, oneshot::Sender<Begun>)>;
 
 /// A lane that does not come is awaited no more when this is dropped.
 pub(super) struct Awaiting<'a> {
@@ -144,7 +146,7 @@ impl Awaited {
         sender.send(lane).map_err(|_| LinkError::Late)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, (NodeId, oneshot::Sender<Begun>)>> {
+    fn lock(&self) -> MutexGuard<'_, ByKey> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

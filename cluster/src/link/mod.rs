@@ -20,7 +20,7 @@ use tokio::sync::{Mutex, Notify, mpsc, watch};
 
 pub(crate) use accept::{listen, listen_to};
 pub(crate) use dial::keep;
-pub(crate) use heart::beat;
+pub(crate) use heart::{PEERS_MANY, beat};
 pub(crate) use lane::{Awaited, Lanes};
 pub(crate) use outbox::Outbox;
 
@@ -43,6 +43,13 @@ pub(crate) trait Sink: Send + Sync {
     /// # Errors
     /// It is no message of ours.
     fn take(&self, from: &Peer, payload: &[u8]) -> Result<(), CodecError>;
+}
+
+/// Where messages of others go, and on which threads.
+#[derive(Clone)]
+pub(crate) struct Ends {
+    pub(crate) sink: Arc<dyn Sink>,
+    pub(crate) lanes: Arc<Lanes>,
 }
 
 /// What links tell.
@@ -80,9 +87,7 @@ pub(crate) struct Ground {
     /// Where events go.
     pub(crate) events: mpsc::UnboundedSender<Event>,
     /// Where messages go.
-    pub(crate) sink: Arc<dyn Sink>,
-    /// Where lanes run.
-    pub(crate) lanes: Arc<Lanes>,
+    pub(crate) ends: Ends,
     /// Lanes that are to come.
     pub(crate) awaited: Arc<Awaited>,
     /// Log lines of refusals.

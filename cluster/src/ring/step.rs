@@ -2,7 +2,7 @@
 //! goes had is picked anew. With fifty members that is a tenth of the work of picking from all, for each change and node.
 
 use super::{Draw, NOBODY, Owners, Table};
-use crate::{Member, Role, Slot, State, View};
+use crate::{Role, Slot, View};
 
 /// More who come at once than these are not worth it.
 const CAME_MAX: usize = 4;
@@ -24,16 +24,14 @@ impl<'a> Step<'a> {
         if !Draw::are_even(&owners.draws) {
             return None;
         }
-        let is_up = |member: &Member| member.state == State::Up;
-        let had = |draw: &Draw| owners.draws.iter().any(|d| d.seed == draw.seed && was_up(before, d));
-        let up: Vec<&Draw> = draws.iter().filter(|d| is_up(&view.members[usize::from(d.member)])).collect();
-        let came: Vec<&Draw> = up.iter().copied().filter(|d| !had(d)).collect();
+        let mut came: Vec<&Draw> = draws.iter().filter(|d| d.is_up(view)).collect();
+        let mut stays = vec![None; before.view.members.len()];
+        for draw in owners.draws.iter().filter(|d| d.is_up(&before.view)) {
+            let now = came.iter().position(|d| d.seed == draw.seed);
+            stays[usize::from(draw.member)] = now.map(|at| came.swap_remove(at));
+        }
         if came.len() > CAME_MAX {
             return None;
-        }
-        let mut stays = vec![None; before.view.members.len()];
-        for draw in owners.draws.iter().filter(|d| was_up(before, d)) {
-            stays[usize::from(draw.member)] = up.iter().copied().find(|d| d.seed == draw.seed);
         }
         Some(Step { view, draws, before: &owners.pairs, stays, came })
     }
@@ -50,8 +48,4 @@ impl<'a> Step<'a> {
             _ => Owners::pick_even(self.view, self.draws, slot),
         }
     }
-}
-
-fn was_up(before: &Table, draw: &Draw) -> bool {
-    before.view.members[usize::from(draw.member)].state == State::Up
 }

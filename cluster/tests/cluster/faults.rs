@@ -5,7 +5,6 @@ use std::time::Duration;
 use muster_cluster::{Fate, Incarnation, Role, Slot, State, ViewRegister};
 use tokio::time::timeout;
 
-use crate::proxy::Proxy;
 use crate::stage::{PATIENCE, Stage};
 
 #[tokio::test]
@@ -74,10 +73,7 @@ async fn a_link_that_breaks_loses_nothing_and_doubles_nothing() {
     let stage = Stage::new();
     let a = stage.start("a").await;
     a.join().await;
-    let mut config = stage.config("b");
-    let proxy = Proxy::before(&mut config).await;
-    let b = stage.start_with(config).await;
-    b.join().await;
+    let (b, proxy) = stage.behind_a_wire("b").await;
     a.sees("b", State::Up).await;
     for n in 0..5_000u64 {
         a.send(&b, n).await;
@@ -99,10 +95,7 @@ async fn a_lane_that_hangs_is_made_anew_and_parts_nobody() {
     let stage = Stage::new();
     let a = stage.start("a").await;
     a.join().await;
-    let mut config = stage.config("b");
-    let proxy = Proxy::before(&mut config).await;
-    let b = stage.start_with(config).await;
-    b.join().await;
+    let (b, proxy) = stage.behind_a_wire("b").await;
     a.sees("b", State::Up).await;
     a.send(&b, 0).await;
     b.basket.of(1).await;
@@ -120,10 +113,7 @@ async fn a_lane_that_hangs_is_made_anew_and_parts_nobody() {
 async fn a_node_cut_off_is_put_down_by_the_majority_and_comes_back_as_a_new_incarnation() {
     let stage = Stage::new();
     let [a, b] = stage.form(["a", "b"]).await;
-    let mut config = stage.config("z");
-    let proxy = Proxy::before(&mut config).await;
-    let z = stage.start_with(config).await;
-    z.join().await;
+    let (z, proxy) = stage.behind_a_wire("z").await;
     a.sees("z", State::Up).await;
     b.sees("z", State::Up).await;
     // Both others dial z through the proxy. They stay linked with each other.

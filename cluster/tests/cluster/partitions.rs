@@ -3,7 +3,6 @@
 use muster_cluster::{Fate, State};
 use tokio::time::timeout;
 
-use crate::proxy::Proxy;
 use crate::stage::{Node, PATIENCE, Stage};
 
 impl Node {
@@ -38,20 +37,11 @@ impl Node {
     }
 }
 
-/// Starts a node behind a wire that can be cut, after the others.
-async fn behind_a_wire(stage: &Stage, name: &str) -> (Node, Proxy) {
-    let mut config = stage.config(name);
-    let proxy = Proxy::before(&mut config).await;
-    let node = stage.start_with(config).await;
-    node.join().await;
-    (node, proxy)
-}
-
 #[tokio::test]
 async fn of_two_that_lose_each_other_one_goes_on_by_the_store_and_the_other_comes_back() {
     let stage = Stage::new();
     let [a] = stage.form(["a"]).await;
-    let (b, wire) = behind_a_wire(&stage, "b").await;
+    let (b, wire) = stage.behind_a_wire("b").await;
     a.sees("b", State::Up).await;
     a.holds_its_lease().await;
     b.holds_its_lease().await;
@@ -79,7 +69,7 @@ async fn of_two_that_lose_each_other_one_goes_on_by_the_store_and_the_other_come
 async fn two_that_lose_each_other_and_the_store_wait_and_go_on_when_they_have_each_other_again() {
     let stage = Stage::new();
     let [a] = stage.form(["a"]).await;
-    let (b, wire) = behind_a_wire(&stage, "b").await;
+    let (b, wire) = stage.behind_a_wire("b").await;
     a.sees("b", State::Up).await;
     stage.register.set_away(true);
     a.holds_its_lease().await;
@@ -97,7 +87,7 @@ async fn two_that_lose_each_other_and_the_store_wait_and_go_on_when_they_have_ea
 async fn a_node_that_hears_and_is_not_heard_is_put_down_and_comes_back() {
     let stage = Stage::new();
     let [a, b] = stage.form(["a", "b"]).await;
-    let (z, wire) = behind_a_wire(&stage, "z").await;
+    let (z, wire) = stage.behind_a_wire("z").await;
     a.sees("z", State::Up).await;
     b.sees("z", State::Up).await;
     wire.lose(false, true);
@@ -114,7 +104,7 @@ async fn a_node_that_hears_and_is_not_heard_is_put_down_and_comes_back() {
 async fn of_two_whose_wire_alone_is_cut_one_makes_way_once_and_comes_back_when_it_is_mended() {
     let stage = Stage::new();
     let [a] = stage.form(["a"]).await;
-    let (b, wire) = behind_a_wire(&stage, "b").await;
+    let (b, wire) = stage.behind_a_wire("b").await;
     a.sees("b", State::Up).await;
     // The third dials neither: only what the first says to the second passes the wire.
     let c = stage.start("c").await;

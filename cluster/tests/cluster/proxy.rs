@@ -57,9 +57,7 @@ impl Proxy {
         self.switch.deaf.store(towards, Ordering::Relaxed);
         self.switch.mute.store(from, Ordering::Relaxed);
     }
-}
 
-impl Proxy {
     /// Breaks nothing, but loses what is said on the connection that was made last.
     pub(crate) fn hang_youngest(&self) {
         *self.switch.hung.lock().unwrap() = self.switch.standing.lock().unwrap().last().copied();

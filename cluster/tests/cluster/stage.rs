@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::authority::Authority;
+use crate::proxy::Proxy;
 
 /// The longest that anything may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -81,6 +82,15 @@ impl Stage {
             .unwrap();
         self.seeds.lock().unwrap().extend(cluster.addresses().map(|a| a.gossip.to_string()));
         Node { cluster, basket }
+    }
+
+    /// Starts a node to which others link through a wire that can be cut, and waits until it is up.
+    pub(crate) async fn behind_a_wire(&self, name: &str) -> (Node, Proxy) {
+        let mut config = self.config(name);
+        let proxy = Proxy::before(&mut config).await;
+        let node = self.start_with(config).await;
+        node.join().await;
+        (node, proxy)
     }
 
     /// Starts nodes one after the other and waits until all are up in everyone's view.
