@@ -55,7 +55,8 @@ pub struct Limits {
     pub depth_max: usize,
     /// Most attributes of one element, namespace declarations included.
     pub attributes_max: usize,
-    /// Seconds from connecting to a bound resource; then the stream is closed.
+    /// Seconds from connecting to a bound or resumed session; then the stream is closed. A client that has proved who it is has
+    /// four times as long.
     pub login_seconds_max: u64,
     /// Failed log-ins on one connection; then the stream is closed (RFC 6120 §6.4.5).
     pub login_attempts_max: u32,
@@ -114,7 +115,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Time from connecting to a bound resource.
+    /// Time from connecting to a bound or resumed session.
     pub fn login_time(&self) -> Duration {
         Duration::from_secs(self.login_seconds_max)
     }

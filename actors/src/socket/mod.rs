@@ -40,6 +40,9 @@ const WINDOW: u64 = 64;
 const READS_MAX: usize = 8;
 /// How long after a stanza a managed client is asked what it has: what it has not acknowledged when it leaves comes again.
 const ASK_AFTER: Duration = Duration::from_secs(1);
+/// A client that has proved who it is may take so many times as long to come to its session: what takes long then is the
+/// server, and who comes anew waits in line from its end.
+const PROVED_TIMES: u32 = 4;
 /// How long a closed stream may take to write its last words.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -376,6 +379,17 @@ impl Socket {
         }
     }
 
+    fn log_in_is_late(&mut self, ctx: &mut Context<Self>) {
+        self.feed(Input::Timeout(Timeout::Login), ctx);
+    }
+
+    /// Whether nothing came since this was last asked. What came and waits to be read is no silence.
+    fn is_silent(&mut self) -> bool {
+        let has_unread = |waker| self.io.is_readable(&mut std::task::Context::from_waker(waker));
+        let has_unread = self.waker.as_ref().is_some_and(has_unread);
+        !std::mem::take(&mut self.heard) && !has_unread
+    }
+
     /// Has the connection driven once more: answers come after it in a turn of the actor, and wrote or allowed to read.
     fn wake(&self) {
         self.waker.as_ref().inspect(|waker| waker.wake_by_ref());
@@ -394,9 +408,13 @@ impl Actor for Socket {
         if self.open().is_err() {
             return self.gone(ctx);
         }
-        let limits = &self.world.options.limits;
-        self.log_in_timer = ctx
-            .run_later(limits.login_time(), |socket, ctx| socket.feed(Input::Timeout(Timeout::Login), ctx));
+        let most = self.world.options.limits.login_time();
+        self.log_in_timer = ctx.run_later(most, move |socket, ctx| match socket.stream.account() {
+            None => socket.log_in_is_late(ctx),
+            Some(_) => {
+                socket.log_in_timer = ctx.run_later(most * (PROVED_TIMES - 1), Self::log_in_is_late);
+            }
+        });
         ctx.spawn(Drive);
     }
 }
@@ -418,11 +436,11 @@ impl Handler<Letter<SocketCall>> for Socket {
             SocketCall::SlotsLost(slots) if self.is_lost(&slots) => self.owner_lost(ctx),
             SocketCall::SlotsLost(_) => {}
             SocketCall::End(error) => self.end(error, ctx),
-            SocketCall::Look if std::mem::take(&mut self.heard) => {}
-            SocketCall::Look => {
+            SocketCall::Look if self.is_silent() => {
                 self.feed(Input::Timeout(Timeout::Idle), ctx);
                 self.wake();
             }
+            SocketCall::Look => {}
         }
     }
 }

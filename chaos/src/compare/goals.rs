@@ -18,11 +18,13 @@ struct Goal {
     at_most: f64,
 }
 
-const EJABBERD: &str = "ejabberd";
-const PROSODY: &str = "prosody";
+/// A peer's name, and what a ratio to it is called.
+type Peer = (&'static str, &'static str);
 
-const fn peer(case: &'static str, peer: &'static str, times: f64) -> Goal {
-    let what = "of the peer's";
+const EJABBERD: Peer = ("ejabberd", "of ejabberd's");
+const PROSODY: Peer = ("prosody", "of Prosody's");
+
+const fn peer(case: &'static str, (peer, what): Peer, times: f64) -> Goal {
     Goal { what, figure: (case, 0, "muster"), by: Some((case, 0, peer)), at_most: 1.0 / times }
 }
 
@@ -61,8 +63,8 @@ const GOALS: &[Goal] = &[
     peer("login-tls", PROSODY, 6.0),
     peer("login-plain", EJABBERD, 8.0),
     peer("login-plain", PROSODY, 8.0),
-    ratio("of the floor's p50", ("rate-plain-1000", 0, "muster"), ("rate-plain-1000", 0, "floor"), 2.0),
-    ratio("of the floor's p99", ("rate-plain-1000", 2, "muster"), ("rate-plain-1000", 2, "floor"), 2.0),
+    ratio("p50, of the floor's", ("rate-plain-1000", 0, "muster"), ("rate-plain-1000", 0, "floor"), 2.0),
+    ratio("p99, of the floor's", ("rate-plain-1000", 2, "muster"), ("rate-plain-1000", 2, "floor"), 2.0),
     itself("KiB per session", ("idle-plain", 0, "muster"), 8.0),
     itself("KiB per session", ("idle-tls", 0, "muster"), 20.0),
     itself("MiB without sessions", ("idle-plain", 1, "muster"), 20.0),
@@ -110,22 +112,13 @@ pub(super) fn write(cases: &[Case], results: &Results) -> String {
     let mut rows = String::new();
     for Goal { what, figure, by, at_most } in GOALS {
         let Some(value) = find(*figure) else { continue };
-        let (value, of) = match by {
-            None => (value, ""),
-            Some(place) => match find(*place) {
-                Some(base) if base > 0.0 => (value / base, place.2),
-                _ => continue,
-            },
+        let value = match by.map(find) {
+            None => value,
+            Some(Some(base)) if base > 0.0 => value / base,
+            Some(_) => continue,
         };
         let met = if value <= *at_most { "yes" } else { "**no**" };
-        let _ = writeln!(
-            rows,
-            "| {} | {what} {} | {} | {} | {met} |",
-            figure.0,
-            if of.starts_with("muster") { "" } else { of },
-            show(value),
-            show(*at_most)
-        );
+        let _ = writeln!(rows, "| {} | {what} | {} | {} | {met} |", figure.0, show(value), show(*at_most));
     }
     match rows.is_empty() {
         true => rows,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::fleet::Found;
-use super::limits::{Division, meminfo};
+use super::limits::{Division, free_kib, meminfo};
 use crate::load::Status;
 use crate::measure::{Faults, Percentiles, Processes};
 
@@ -15,9 +15,9 @@ use crate::measure::{Faults, Percentiles, Processes};
 pub(super) struct Held {
     nodes: u64,
     generators: u64,
-    /// Sockets, files and polls: what the kernel cannot give back.
+    /// Sockets, files and polls. Those of open connections are in `SReclaimable`, too.
     kernel: u64,
-    available: u64,
+    free: u64,
 }
 
 impl Held {
@@ -26,8 +26,8 @@ impl Held {
         Self {
             nodes: servers.memory().pss_kib,
             generators: generators.memory().pss_kib,
-            kernel: kib("SUnreclaim") + kib("KernelStack") + kib("PageTables") + kib("Percpu"),
-            available: kib("MemAvailable"),
+            kernel: kib("Slab") + kib("KernelStack") + kib("PageTables") + kib("Percpu"),
+            free: free_kib() as u64,
         }
     }
 }
@@ -134,7 +134,7 @@ impl Outcome {
             ("nodes (session, its second copy, socket, link)", self.held.nodes, self.empty.nodes),
             ("kernel (both ends of each connection)", self.held.kernel, self.empty.kernel),
             ("generators", self.held.generators, self.empty.generators),
-            ("all, by what is no longer available", self.empty.available, self.held.available),
+            ("all, by what is no longer free", self.empty.free, self.held.free),
         ];
         for (name, after, before) in rows {
             let (mib, first) = (after as f64 / 1024.0, before as f64 / 1024.0);

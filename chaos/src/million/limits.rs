@@ -16,13 +16,14 @@ const NODES_MAX: usize = 64;
 /// Fewer than three do not survive a death with two copies.
 const NODES_MIN: usize = 3;
 /// KiB for each session of everything together, measured; see docs/performance.md.
-const SESSION_KIB: f64 = 16.0;
+const SESSION_KIB: f64 = 20.0;
 /// KiB of a node before its first session.
 const NODE_KIB: usize = 40_000;
 
-/// From so many sessions on, loopback must hold a packet for one of so many: the kernel asks thousands of silent clients in one
-/// moment whether they are there, and breaks the connection of one whose probe was dropped four times.
-const PROBED_MIN: usize = 100_000;
+/// So many sessions are many.
+const MANY: usize = 100_000;
+/// With many, loopback must hold a packet for one of so many: the kernel asks thousands of silent clients in one moment
+/// whether they are there, and breaks the connection of one whose probe was dropped four times.
 const PROBED_PART: usize = 8;
 
 /// How the sessions are divided.
@@ -39,7 +40,9 @@ pub(super) struct Machine {
     pub(super) ports: usize,
     pub(super) processes: usize,
     pub(super) packets: usize,
-    pub(super) available_kib: usize,
+    pub(super) free_kib: usize,
+    /// Memory that files do not keep either.
+    pub(super) unused_kib: usize,
 }
 
 impl Machine {
@@ -58,7 +61,8 @@ impl Machine {
             ports: range.last().zip(range.first()).map_or(0, |(last, first)| last.saturating_sub(*first)),
             processes: limit(Resource::Nproc).unwrap_or(usize::MAX).min(number("/proc/sys/kernel/pid_max")),
             packets: number("/proc/sys/net/core/netdev_max_backlog"),
-            available_kib: meminfo("MemAvailable"),
+            free_kib: free_kib(),
+            unused_kib: meminfo("MemFree"),
         }
     }
 
@@ -89,17 +93,27 @@ impl Machine {
         need(self.files_of_system, files, "files of the system", "fs.file-max (sysctl)");
         need(self.ports, 12_000, "ports of one address", "net.ipv4.ip_local_port_range (sysctl)");
         need(self.processes, nodes * 16 + parts * 3, "processes and threads", "ulimit -u, kernel.pid_max");
-        let probes = if sessions < PROBED_MIN { 0 } else { sessions / PROBED_PART };
+        let if_many = |wants| if sessions < MANY { 0 } else { wants };
+        let probes = if_many(sessions / PROBED_PART);
         need(self.packets, probes, "packets that wait in loopback", "net.core.netdev_max_backlog (sysctl)");
         let memory = (sessions as f64 * SESSION_KIB) as usize + nodes * NODE_KIB;
-        need(self.available_kib, memory, "KiB of memory", "memory, or ask for fewer sessions (N=…)");
+        need(self.free_kib, memory, "KiB of memory", "memory, or ask for fewer sessions (N=…)");
+        // What the kernel has to take from files while everybody is busy stops everybody for seconds.
+        let files = "it: sync; echo 1 >/proc/sys/vm/drop_caches";
+        need(self.unused_kib, if_many(memory), "KiB of memory without what files keep", files);
         faults
     }
 
     /// The most sessions for which there is memory.
     pub(super) fn sessions_for_memory(&self, nodes: usize) -> usize {
-        (self.available_kib.saturating_sub(nodes * NODE_KIB) as f64 / SESSION_KIB) as usize
+        (self.free_kib.saturating_sub(nodes * NODE_KIB) as f64 / SESSION_KIB) as usize
     }
+}
+
+/// Memory that is free, or would be without what files keep there. `MemAvailable` counts half of what sockets take of the
+/// kernel's memory as if it could be given back.
+pub(super) fn free_kib() -> usize {
+    ["MemFree", "Buffers", "Cached"].into_iter().map(meminfo).sum()
 }
 
 /// A line of /proc/meminfo, in KiB.
@@ -119,7 +133,8 @@ mod tests {
         ports: 28_231,
         processes: 32_768,
         packets: 200_000,
-        available_kib: 24_000_000,
+        free_kib: 24_000_000,
+        unused_kib: 23_000_000,
     };
 
     #[test]
@@ -132,11 +147,18 @@ mod tests {
 
     #[test]
     fn what_is_too_little_is_named_with_what_to_raise() {
-        let low = Machine { files_of_system: 100_000, packets: 1_000, available_kib: 1_000_000, ..MACHINE };
+        let low = Machine {
+            files_of_system: 100_000,
+            packets: 1_000,
+            free_kib: 1_000_000,
+            unused_kib: 500_000,
+            ..MACHINE
+        };
         let faults = low.faults(1_020_000);
-        for (fault, raise) in faults.iter().zip(["fs.file-max", "netdev_max_backlog", "memory"]) {
+        let raised = ["fs.file-max", "netdev_max_backlog", "memory, or ask", "drop_caches"];
+        for (fault, raise) in faults.iter().zip(raised) {
             assert!(fault.contains(raise), "{faults:?}");
         }
-        assert_eq!((faults.len(), low.faults(20_000).len()), (3, 0), "{faults:?}");
+        assert_eq!((faults.len(), low.faults(20_000).len()), (4, 0), "{faults:?}");
     }
 }
