@@ -1,5 +1,6 @@
 //! The second copies that this node keeps for others. When an owner dies, its copies become the machines.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ use crate::world::{World, now};
 /// The copies of one kind.
 pub struct Copies<M: Owned> {
     machines: Mutex<HashMap<BareJid, Copy<M>>>,
+    /// Some may be stale. Without any nobody has to look through all of them.
+    some_stale: AtomicBool,
 }
 
 struct Copy<M> {
@@ -33,7 +36,7 @@ struct Copy<M> {
 
 impl<M: Owned> Default for Copies<M> {
     fn default() -> Self {
-        Self { machines: Mutex::default() }
+        Self { machines: Mutex::default(), some_stale: AtomicBool::default() }
     }
 }
 
@@ -90,17 +93,31 @@ impl<M: Owned> Copies<M> {
 
     /// Marks the copies that are wanted no more, by their owner and slot.
     pub fn mark(&self, is_stale: impl Fn(u64, u16) -> bool) {
-        for (address, copy) in self.machines().iter_mut() {
+        let mut some = false;
+        let mut machines = self.machines();
+        for (address, copy) in machines.iter_mut() {
             match is_stale(copy.of, slot_of(address)) {
                 true => drop(copy.stale.get_or_insert_with(Instant::now)),
                 false => copy.stale = None,
             }
+            some |= copy.stale.is_some();
         }
+        self.some_stale.store(some, Ordering::Relaxed);
     }
 
     /// Drops the copies that were not wanted for so long.
     pub fn dismiss(&self, after: Duration) {
-        self.machines().retain(|_, copy| copy.stale.is_none_or(|since| since.elapsed() <= after));
+        if !self.some_stale.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut some = false;
+        let mut machines = self.machines();
+        machines.retain(|_, copy| {
+            let stays = copy.stale.is_none_or(|since| since.elapsed() <= after);
+            some |= stays && copy.stale.is_some();
+            stays
+        });
+        self.some_stale.store(some, Ordering::Relaxed);
     }
 
     /// Whether there is one whose owner is alive.
@@ -195,5 +212,38 @@ impl World {
     /// Every machine whose slot has another backup now is copied there.
     pub fn copy_anew<M: Owned>(self: &Arc<Self>, moved: impl Fn(u16) -> bool) {
         M::office(self).call_each(|address| moved(slot_of(address)).then_some(Call::Copy));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_proto::machine::Machine;
+    use muster_proto::session::Session;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_wanted_goes_after_its_time_unless_it_is_wanted_again() {
+        let copies = Copies::<Session>::default();
+        for name in ["romeo@montague.lit", "juliet@capulet.lit"] {
+            let address = BareJid::new(name).unwrap();
+            let machine = Box::new(Session::new(address.clone(), vec![]));
+            copies.keep(1, 1, address, machine, Ledger::default());
+        }
+        let romeo = slot_of(&BareJid::new("romeo@montague.lit").unwrap());
+        let counts = |times: [Duration; 2]| {
+            times.map(|time| {
+                copies.dismiss(time);
+                copies.count()
+            })
+        };
+        assert_eq!(counts([Duration::ZERO; 2]), [2, 2]);
+        copies.mark(|_, slot| slot == romeo);
+        copies.mark(|_, _| false);
+        assert_eq!(counts([Duration::ZERO; 2]), [2, 2], "wanted again");
+        copies.mark(|_, slot| slot == romeo);
+        assert_eq!(counts([Duration::MAX, Duration::ZERO]), [2, 1], "its time comes");
+        copies.mark(|_, _| true);
+        assert_eq!(counts([Duration::ZERO; 2]), [0, 0]);
     }
 }
