@@ -205,7 +205,7 @@ impl Socket {
     fn may_read(&self) -> bool {
         self.state == State::Open
             && self.stream.wants_bytes()
-            && self.said - self.handled < WINDOW
+            && !self.is_far_behind()
             && self.unsent.len() < self.world.options.limits.unsent_bytes_max / 2
     }
 
@@ -383,11 +383,17 @@ impl Socket {
         self.feed(Input::Timeout(Timeout::Login), ctx);
     }
 
-    /// Whether nothing came since this was last asked. What came and waits to be read is no silence.
+    /// Whether nothing came since this was last asked. What came and waits to be read is no silence, nor is what OpenSSL may hold
+    /// while its session is behind.
     fn is_silent(&mut self) -> bool {
         let has_unread = |waker| self.io.is_readable(&mut std::task::Context::from_waker(waker));
         let has_unread = self.waker.as_ref().is_some_and(has_unread);
-        !std::mem::take(&mut self.heard) && !has_unread
+        !std::mem::take(&mut self.heard) && !has_unread && !self.is_far_behind()
+    }
+
+    /// Whether its session has so much to handle that nothing more is read.
+    fn is_far_behind(&self) -> bool {
+        self.said - self.handled >= WINDOW
     }
 
     /// Has the connection driven once more: answers come after it in a turn of the actor, and wrote or allowed to read.
