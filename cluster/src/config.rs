@@ -104,7 +104,8 @@ pub struct TlsMaterial {
 pub struct Limits {
     /// Largest message to another node, in bytes. Default and most: 1 MiB.
     pub message_bytes_max: usize,
-    /// What waits for one peer, sent and not yet confirmed included, in bytes. Default 32 MiB: five hundred who enter one room at once fit.
+    /// What waits for one peer, sent and not yet confirmed included, in bytes. Default 128 MiB: five hundred who enter one room at once fit,
+    /// thrice over, while the peer has no CPU.
     pub outbox_bytes_max: usize,
     /// The same in messages. Default 262,144.
     pub outbox_messages_max: usize,
@@ -120,7 +121,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             message_bytes_max: 1 << 20,
-            outbox_bytes_max: 32 << 20,
+            outbox_bytes_max: 128 << 20,
             outbox_messages_max: 262_144,
             greetings_max: 64,
             greeting_time_max: Duration::from_secs(5),
