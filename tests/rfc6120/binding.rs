@@ -1,18 +1,12 @@
 //! Resources (RFC 6120 §7).
 
-use muster_tests::client::login::Outcome;
 use muster_tests::stage::PASSWORD;
 use muster_tests::{Player, Stage, on_every_stage};
 
 fn logs_in(stage: &mut Stage) -> Player {
     stage.account("romeo@montague.lit");
     let visitor = stage.visit();
-    visitor.client(|client| {
-        client.open("montague.lit");
-        assert_eq!(client.log_in("PLAIN", "romeo", PASSWORD, None), Outcome::Success);
-        client.restart();
-        client.open("montague.lit");
-    });
+    visitor.client(|client| client.authenticate("romeo", "montague.lit", PASSWORD));
     visitor
 }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use muster_tests::Stage;
-use muster_tests::client::login::Outcome;
 use muster_tests::stage::{Nodes, PASSWORD};
 
 #[test]
@@ -44,10 +43,7 @@ fn who_waits_for_a_server_that_is_behind_is_not_given_up() {
     stage.scene("He proves who he is and wants a session; a stranger says nothing");
     let romeo = stage.visit();
     romeo.client(|client| {
-        client.open("montague.lit");
-        assert_eq!(client.log_in("PLAIN", "romeo", PASSWORD, None), Outcome::Success);
-        client.restart();
-        client.open("montague.lit");
+        client.authenticate("romeo", "montague.lit", PASSWORD);
         client.say("<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
     });
     let stranger = stage.visit();

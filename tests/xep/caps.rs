@@ -2,7 +2,6 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use muster_tests::client::login::Outcome;
 use muster_tests::on_every_stage;
 use muster_tests::stage::PASSWORD;
 
@@ -12,12 +11,7 @@ on_every_stage! {
     fn the_hash_in_the_stream_features_is_that_of_disco_info(stage: &mut Stage) {
         stage.account("romeo@montague.lit");
         let visitor = stage.visit();
-        let features = visitor.client(|client| {
-            client.open("montague.lit");
-            assert_eq!(client.log_in("PLAIN", "romeo", PASSWORD, None), Outcome::Success);
-            client.restart();
-            client.open("montague.lit")
-        });
+        let features = visitor.client(|client| client.authenticate("romeo", "montague.lit", PASSWORD));
         let caps = features.get_child("c", "http://jabber.org/protocol/caps").expect("capabilities");
         assert_eq!(caps.attr("hash"), Some("sha-1"));
         let (node, version) = (caps.attr("node").unwrap(), caps.attr("ver").unwrap());

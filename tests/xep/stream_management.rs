@@ -19,10 +19,7 @@ fn enable(player: &Player) -> String {
 fn come_back(stage: &mut Stage, user: &str, domain: &str) -> Player {
     let player = stage.visit();
     player.client(|client| {
-        client.open(domain);
-        client.log_in("PLAIN", user, PASSWORD, None);
-        client.restart();
-        let features = client.open(domain);
+        let features = client.authenticate(user, domain, PASSWORD);
         assert!(features.has_child("sm", "urn:xmpp:sm:3"), "{features:?}");
     });
     player

@@ -71,8 +71,7 @@ async fn a_new_incarnation_replaces_the_old_one_without_any_suspicion() {
 #[tokio::test]
 async fn a_link_that_breaks_loses_nothing_and_doubles_nothing() {
     let stage = Stage::new();
-    let a = stage.start("a").await;
-    a.join().await;
+    let [a] = stage.form(["a"]).await;
     let (b, proxy) = stage.behind_a_wire("b").await;
     a.sees("b", State::Up).await;
     for n in 0..5_000u64 {
@@ -93,8 +92,7 @@ async fn a_link_that_breaks_loses_nothing_and_doubles_nothing() {
 #[tokio::test]
 async fn a_lane_that_hangs_is_made_anew_and_parts_nobody() {
     let stage = Stage::new();
-    let a = stage.start("a").await;
-    a.join().await;
+    let [a] = stage.form(["a"]).await;
     let (b, proxy) = stage.behind_a_wire("b").await;
     a.sees("b", State::Up).await;
     a.send(&b, 0).await;

@@ -52,16 +52,24 @@ impl Client {
         self.outcome()
     }
 
-    /// Logs in with PLAIN, opens the second stream and binds a resource; yields the full JID.
+    /// Logs in with PLAIN and opens the second stream; yields the features that the server offers then.
     ///
     /// # Panics
     /// The server does not let the user in.
-    pub fn enter(&mut self, user: &str, domain: &str, password: &str, resource: Option<&str>) -> String {
+    pub fn authenticate(&mut self, user: &str, domain: &str, password: &str) -> Element {
         self.open(domain);
         let outcome = self.log_in("PLAIN", user, password, None);
         assert_eq!(outcome, Outcome::Success, "{user}@{domain} may log in");
         self.restart();
-        self.open(domain);
+        self.open(domain)
+    }
+
+    /// Logs in with PLAIN and binds a resource; yields the full JID.
+    ///
+    /// # Panics
+    /// The server does not let the user in.
+    pub fn enter(&mut self, user: &str, domain: &str, password: &str, resource: Option<&str>) -> String {
+        self.authenticate(user, domain, password);
         self.bind(resource).unwrap_or_else(|error| panic!("{user}@{domain} may bind: {error}"))
     }
 
