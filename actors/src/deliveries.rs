@@ -98,6 +98,11 @@ impl Deliveries {
         Self { owed: Mutex::default(), confirmed: Mutex::default(), teller }
     }
 
+    /// Whether any node owes half of what it may.
+    pub fn are_half_owed(&self) -> bool {
+        lock(&self.owed).values().any(|owed| owed.count >= OWED_MAX / 2)
+    }
+
     /// How many deliveries are not confirmed.
     pub fn count(&self) -> usize {
         lock(&self.owed).values().map(|owed| owed.count).sum()

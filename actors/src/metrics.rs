@@ -53,6 +53,11 @@ pub fn describe() {
         Unit::Count,
         "Times that a client was not read at once, as there was too much to do."
     );
+    describe_counter!(
+        "muster_rooms_delayed_total",
+        Unit::Count,
+        "Times that a room did not take what it was told at once, as links had much to carry."
+    );
     describe_counter!("muster_slow_clients_total", Unit::Count, "Clients cut off because they did not read.");
     describe_counter!(
         "muster_refused_total",

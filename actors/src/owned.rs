@@ -5,6 +5,7 @@
 mod kind;
 mod perform;
 mod said;
+mod strain;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,6 +27,8 @@ use crate::mail::{Later, Letter, Mail, later};
 use crate::receipt::Via;
 use crate::world::{World, now};
 pub use kind::{Call, Known, Owned, Spoken};
+use strain::Share;
+pub use strain::Strain;
 
 /// How long an owned actor with nothing to keep stays, in case more comes.
 const LINGER: Duration = Duration::from_secs(10);
@@ -41,10 +44,10 @@ const LEAVE_WAIT_MAX: Duration = Duration::from_secs(2);
 /// What is safe is told to the second copy along with the next change, or after this.
 const DONE_WAIT: Duration = Duration::from_secs(1);
 
-/// An owner without a lease looks for it again after this.
-const LEASE_AGAIN: Duration = Duration::from_millis(50);
-/// Steps whose effects may wait for the lease; what comes beyond is refused with `resource-constraint`.
-const FENCED_MAX: usize = 1_024;
+/// An owner without a lease, or before a full link, looks again after this.
+const RELEASE_AGAIN: Duration = Duration::from_millis(50);
+/// Steps whose effects may wait for that; what comes beyond is refused with `resource-constraint`.
+const HALTED_MAX: usize = 1_024;
 
 /// The actor.
 pub struct Owner<M: Owned> {
@@ -74,13 +77,15 @@ pub struct Owner<M: Owned> {
     held: VecDeque<Held<M>>,
     /// Questions to the store that are open.
     asked: usize,
+    /// What it hears when links have less to carry.
+    put_off: VecDeque<Letter<Call<M>>>,
     /// The slot's new owner, when it is to leave.
     leaving: Option<(u64, Instant)>,
     lingering: bool,
     /// It is about to tell a silent client what was handled.
     telling: bool,
-    /// It looks for the lease again.
-    fenced: bool,
+    /// It looks again whether it may perform what is committed.
+    halted: bool,
     /// What wakes it for its machine.
     timer: Option<(Timestamp, SpawnHandle)>,
 }
@@ -95,6 +100,7 @@ struct Held<M: Owned> {
     post: Option<u32>,
     /// Whether they follow from changes.
     commits: bool,
+    _share: Option<Share>,
 }
 
 enum State<M: Owned> {
@@ -139,10 +145,11 @@ impl<M: Owned> Owner<M> {
             resuming: Vec::new(),
             held: VecDeque::new(),
             asked: 0,
+            put_off: VecDeque::new(),
             leaving: None,
             lingering: false,
             telling: false,
-            fenced: false,
+            halted: false,
             timer: None,
         }
     }
@@ -156,9 +163,7 @@ impl<M: Owned> Owner<M> {
                 });
                 if let Ok(machine) = machine {
                     self.state = State::Ready(Box::new(machine));
-                    for letter in letters {
-                        self.take(letter.body, ctx);
-                    }
+                    letters.into_iter().for_each(|letter| self.receive(letter, ctx));
                     return self.settle(ctx);
                 }
                 self.refuse_all(letters, Condition::InternalServerError);
@@ -236,7 +241,7 @@ impl<M: Owned> Owner<M> {
         if self.world.warden.is_over_budget(self.address.as_str()) {
             return self.world.refuse::<M>(input, Condition::InternalServerError, via);
         }
-        if (self.fenced && self.held.len() >= FENCED_MAX) || self.copying.waits_in_vain() {
+        if (self.halted && self.held.len() >= HALTED_MAX) || self.copying.waits_in_vain() {
             return self.world.refuse::<M>(input, Condition::ResourceConstraint, via);
         }
         let request = M::stanza(&input).filter(|stanza| stanza.is_request()).cloned();
@@ -283,7 +288,8 @@ impl<M: Owned> Owner<M> {
         let copied = (machine.as_ref(), &self.ledger);
         let commits = !out.changes.is_empty();
         let lsn = self.copying.append(&world, self.slot, copied, out.changes, note);
-        self.held.push_back(Held { lsn, effects: out.effects, via, post, commits });
+        let _share = (M::MULTIPLIES && !world.is_alone()).then(|| world.strain.share(&out.effects));
+        self.held.push_back(Held { lsn, effects: out.effects, via, post, commits, _share });
         self.release(ctx);
         true
     }
@@ -421,6 +427,7 @@ impl<M: Owned> Owner<M> {
 
     fn left(&mut self, ctx: &mut Context<Self>) {
         self.retire(ctx);
+        std::mem::take(&mut self.put_off).into_iter().for_each(|letter| self.take(letter.body, ctx));
         for (input, via) in std::mem::take(&mut self.resuming) {
             self.world.call::<M>(&self.address, Call::Input(input, via));
         }
@@ -460,7 +467,7 @@ impl<M: Owned> Handler<Letter<Call<M>>> for Owner<M> {
             }
             State::Inherited(..) | State::Ready(_) | State::Gone => {}
         }
-        self.take(letter.body, ctx);
+        self.receive(letter, ctx);
         self.settle(ctx);
     }
 }

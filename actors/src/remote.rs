@@ -278,6 +278,17 @@ impl Remote {
         )
     }
 
+    /// Whether something begins with it that could as well be refused, and somebody would be told.
+    pub fn begins(&self) -> bool {
+        match self {
+            Self::Delivery { goods, .. } => !matches!(goods, Goods::Fanout(..)),
+            Self::Session { mail, .. } => {
+                matches!(mail, SessionMail::Enter { .. } | SessionMail::Client { .. })
+            }
+            _ => false,
+        }
+    }
+
     /// The view by which the sender addressed it; `None` if neither that nor its place among others matters.
     pub fn epoch(&self) -> Option<u64> {
         match self {

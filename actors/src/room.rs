@@ -20,6 +20,7 @@ use crate::world::World;
 impl Owned for Room {
     const ROLE: Role = Role::Rooms;
     const NAME: &'static str = "room";
+    const MULTIPLIES: bool = true;
 
     fn office(world: &World) -> &Office<Self> {
         &world.rooms

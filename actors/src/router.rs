@@ -186,13 +186,22 @@ impl World {
         self.call::<Session>(&account, Call::Input(gone, Via::default()));
     }
 
+    /// Whether that node has so much waiting for it that nothing new is to be begun with it.
+    pub fn is_full(&self, node: u64) -> bool {
+        node != self.me() && self.cluster().is_some_and(|cluster| cluster.is_full(Incarnation(node)))
+    }
+
     /// Sends to another node.
     ///
     /// # Errors
     /// Gives the message back: `resource-constraint` if the link is full, `recipient-unavailable` if there is none.
     pub fn send(&self, to: u64, message: Remote) -> Result<(), (Remote, Condition)> {
         let Some(cluster) = self.cluster() else { return Err((message, Condition::RecipientUnavailable)) };
-        cluster.send(Incarnation(to), message).or_else(|error| match error {
+        let sent = match message.begins() {
+            true => cluster.offer(Incarnation(to), message),
+            false => cluster.send(Incarnation(to), message),
+        };
+        sent.or_else(|error| match error {
             SendError::Full(message) => Err((message, Condition::ResourceConstraint)),
             SendError::Unreachable(message) => Err((message, Condition::RecipientUnavailable)),
             SendError::TooLarge(message) => self.send_in_parts(to, message),

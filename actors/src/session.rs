@@ -21,6 +21,7 @@ use crate::world::World;
 impl Owned for Session {
     const ROLE: Role = Role::Sessions;
     const NAME: &'static str = "session";
+    const MULTIPLIES: bool = false;
 
     fn office(world: &World) -> &Office<Self> {
         &world.sessions

@@ -20,6 +20,7 @@ use crate::floor::Floor;
 use crate::gate::Gate;
 use crate::moves::Moves;
 use crate::office::Office;
+use crate::owned::Strain;
 use crate::parts::Joined;
 use crate::remote::Remote;
 use crate::replication::Replication;
@@ -56,6 +57,8 @@ pub struct World {
     pub parts: Joined,
     /// What is on its way to other nodes and not safe there yet.
     pub deliveries: Deliveries,
+    /// What is about to be on its way.
+    pub strain: Strain,
     /// Who panicked.
     pub warden: Warden,
     /// Who may connect and try.
@@ -121,6 +124,7 @@ impl World {
             moves: Moves::default(),
             parts: Joined::default(),
             deliveries: Deliveries::new(parts.floors[0].clone()),
+            strain: Strain::default(),
             warden,
             gate: parts.throttle.gate(),
             throttle: parts.throttle,

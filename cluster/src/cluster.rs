@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::council::Wish;
 use crate::life::Command;
-use crate::link::{Ends, Lanes, Sink};
+use crate::link::{Ends, Lanes, Outbox, Sink};
 use crate::shared::{Addresses, Shared};
 use crate::simulation::Ether;
 use crate::tls::Tls;
@@ -163,6 +163,24 @@ impl<M: Message> Cluster<M> {
     /// # Errors
     /// The peer's outbox is full, the peer is not a member, or the message is too large; the message is given back.
     pub fn send(&self, to: Incarnation, message: M) -> Result<(), SendError<M>> {
+        self.push(to, message, Outbox::push)
+    }
+
+    /// The same for what is better refused than begun: it is when the outbox is three quarters full, so that what others
+    /// have begun still comes to its end.
+    ///
+    /// # Errors
+    /// As [`Cluster::send`].
+    pub fn offer(&self, to: Incarnation, message: M) -> Result<(), SendError<M>> {
+        self.push(to, message, Outbox::offer)
+    }
+
+    fn push(
+        &self,
+        to: Incarnation,
+        message: M,
+        push: impl FnOnce(&Outbox, &[u8]) -> bool,
+    ) -> Result<(), SendError<M>> {
         thread_local! {
             static FRAME: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
@@ -175,7 +193,7 @@ impl<M: Message> Cluster<M> {
             if codec::put(frame, Kind::Message, &message, self.shared.message_bytes_max).is_err() {
                 return Err(SendError::TooLarge(message));
             }
-            if remote.outbox.push(frame) {
+            if push(&remote.outbox, frame) {
                 return Ok(());
             }
             metrics::counter!(names::FULL).increment(1);
@@ -183,9 +201,14 @@ impl<M: Message> Cluster<M> {
         })
     }
 
-    /// Whether a message to that incarnation would be refused now as [`SendError::Full`].
+    /// Whether what is offered to that incarnation would be refused now as [`SendError::Full`].
     pub fn is_full(&self, to: Incarnation) -> bool {
-        self.shared.remotes.load().get(&to).is_some_and(|remote| remote.outbox.is_full())
+        self.shared.remotes.load().get(&to).is_some_and(|remote| remote.outbox.is_nearly_full())
+    }
+
+    /// Whether any outbox would be half full with so many bytes more: time for those who send much to wait.
+    pub fn is_strained(&self, more: usize) -> bool {
+        self.shared.remotes.load().values().any(|remote| remote.outbox.is_half_full(more))
     }
 
     /// Waits until this node is up: it owns slots.

@@ -104,8 +104,8 @@ pub struct TlsMaterial {
 pub struct Limits {
     /// Largest message to another node, in bytes. Default and most: 1 MiB.
     pub message_bytes_max: usize,
-    /// What waits for one peer, sent and not yet confirmed included, in bytes. Default 128 MiB: five hundred who enter one room at once fit,
-    /// thrice over, while the peer has no CPU.
+    /// What waits for one peer, sent and not yet confirmed included, in bytes: from a half on rooms wait ([`crate::Cluster::is_strained`]),
+    /// from three quarters on nothing new is begun ([`crate::Cluster::offer`]). Default 128 MiB.
     pub outbox_bytes_max: usize,
     /// The same in messages. Default 262,144.
     pub outbox_messages_max: usize,

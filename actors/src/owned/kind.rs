@@ -21,6 +21,8 @@ pub trait Owned: Machine<Input: Unpin> + Clone + Send + Unpin {
     const ROLE: Role;
     /// What it is called in logs.
     const NAME: &'static str;
+    /// Whether each of its inputs may become many messages.
+    const MULTIPLIES: bool;
 
     /// Where actors of this kind are found.
     fn office(world: &World) -> &Office<Self>;

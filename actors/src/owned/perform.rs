@@ -7,7 +7,7 @@ use muster_cluster::{hash64, simulation};
 use muster_proto::machine::{Effect, Then};
 use muster_proto::store::{Reply, StoreError, Write};
 
-use super::{Call, Held, LEASE_AGAIN, Owned, Owner, State};
+use super::{Call, Held, Owned, Owner, RELEASE_AGAIN, State};
 use crate::keys;
 use crate::ledger::{Item, Post};
 use crate::receipt::{Label, Receipt, Via};
@@ -33,13 +33,19 @@ impl Names {
 }
 
 impl<M: Owned> Owner<M> {
-    /// Performs the effects whose changes are committed, in order. Without a lease they wait for it.
+    /// Performs the effects whose changes are committed, in order. Without a lease they wait for it, and what a socket is told
+    /// waits for a link that is full.
     pub(super) fn release(&mut self, ctx: &mut Context<Self>) {
         if !self.held.is_empty() && self.world.is_fenced() {
             return self.release_later(ctx);
         }
         let alone = self.world.ignores_fence();
         while let Some(held) = self.held.pop_front_if(|held| alone || self.copying.is_committed(held.lsn)) {
+            let is_full = |effect: &_| matches!(effect, Effect::Socket(to, _) if self.world.is_full(to.node));
+            if held.effects.iter().any(is_full) {
+                self.held.push_front(held);
+                return self.release_later(ctx);
+            }
             let Held { effects, via, post, commits, .. } = held;
             if commits {
                 simulation::commits(M::NAME, self.address.as_str(), self.world.epoch());
@@ -68,10 +74,9 @@ impl<M: Owned> Owner<M> {
     }
 
     fn release_later(&mut self, ctx: &mut Context<Self>) {
-        if !self.fenced {
-            self.fenced = true;
-            ctx.run_later(LEASE_AGAIN, |owner, ctx| {
-                owner.fenced = false;
+        if !std::mem::replace(&mut self.halted, true) {
+            ctx.run_later(RELEASE_AGAIN, |owner, ctx| {
+                owner.halted = false;
                 owner.release(ctx);
                 owner.settle(ctx);
             });
@@ -150,7 +155,7 @@ impl<M: Owned> Owner<M> {
             return;
         }
         if self.world.is_fenced() {
-            ctx.run_later(LEASE_AGAIN, |owner, ctx| {
+            ctx.run_later(RELEASE_AGAIN, |owner, ctx| {
                 owner.inherit(ctx);
                 owner.settle(ctx);
             });
@@ -160,7 +165,7 @@ impl<M: Owned> Owner<M> {
             self.state = State::Ready(machine);
             self.copy();
             self.resume(ctx);
-            letters.into_iter().for_each(|letter| self.take(letter.body, ctx));
+            letters.into_iter().for_each(|letter| self.receive(letter, ctx));
         }
     }
 

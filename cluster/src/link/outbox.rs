@@ -17,7 +17,7 @@ pub(crate) struct Outbox {
     inner: Mutex<Inner>,
     wake: Notify,
     bytes_max: usize,
-    messages_max: u64,
+    messages_max: usize,
 }
 
 #[derive(Debug, Default)]
@@ -69,19 +69,33 @@ impl Outbox {
             inner: Mutex::default(),
             wake: Notify::new(),
             bytes_max: limits.outbox_bytes_max,
-            messages_max: limits.outbox_messages_max as u64,
+            messages_max: limits.outbox_messages_max,
         }
     }
 
-    /// Whether a message would be refused now.
-    pub(crate) fn is_full(&self) -> bool {
-        self.full(&self.lock(), 0)
+    /// Whether it would be more than half full with so many bytes more.
+    pub(crate) fn is_half_full(&self, more: usize) -> bool {
+        self.is_full(&self.lock(), more, 2)
+    }
+
+    /// Whether nothing is taken any more that is better refused than begun.
+    pub(crate) fn is_nearly_full(&self) -> bool {
+        self.is_full(&self.lock(), 0, 3)
     }
 
     /// Queues one message's frame. False if there is no room.
     pub(crate) fn push(&self, frame: &[u8]) -> bool {
+        self.push_within(frame, 4)
+    }
+
+    /// The same, if there is room in the first three quarters.
+    pub(crate) fn offer(&self, frame: &[u8]) -> bool {
+        self.push_within(frame, 3)
+    }
+
+    fn push_within(&self, frame: &[u8], quarters: usize) -> bool {
         let mut inner = self.lock();
-        if self.full(&inner, frame.len()) {
+        if self.is_full(&inner, frame.len(), quarters) {
             return false;
         }
         inner.pending.extend_from_slice(frame);
@@ -170,8 +184,11 @@ impl Outbox {
         !self.lock().control.is_empty()
     }
 
-    fn full(&self, inner: &Inner, more: usize) -> bool {
-        inner.bytes + more > self.bytes_max || inner.last - inner.confirmed >= self.messages_max
+    /// Whether so many bytes more do not fit into so many quarters of it.
+    fn is_full(&self, inner: &Inner, more: usize, quarters: usize) -> bool {
+        let of = |most: usize| most.saturating_mul(quarters) / 4;
+        let waiting = usize::try_from(inner.last - inner.confirmed).unwrap_or(usize::MAX);
+        inner.bytes + more > of(self.bytes_max) || waiting >= of(self.messages_max)
     }
 
     fn wake(&self, mut inner: MutexGuard<'_, Inner>) {
@@ -274,10 +291,17 @@ mod tests {
         assert!(!small.push(&message(9)), "written is not confirmed");
         small.confirm(2);
         assert!(small.push(&message(9)));
+        assert!(!small.is_half_full(0) && small.is_half_full(1));
+        assert!(
+            !small.offer(&message(9)) && !small.is_nearly_full() && small.push(&message(9)),
+            "what was begun comes to its end"
+        );
+        assert!(small.is_nearly_full());
 
         let few = outbox(10_000, 2);
-        assert!(few.push(&message(1)) && few.push(&message(1)));
-        assert!(few.is_full());
+        assert!(!few.is_half_full(0));
+        assert!(few.push(&message(1)) && few.is_half_full(0) && few.push(&message(1)));
+        assert!(!few.push(&message(1)));
     }
 
     #[test]

@@ -251,6 +251,12 @@ impl Stanza {
         }
     }
 
+    /// What it costs in memory, about.
+    pub fn bytes(&self) -> usize {
+        const HEAD_BYTES: usize = 256;
+        self.inner.len() + HEAD_BYTES
+    }
+
     /// Sets `to`.
     pub fn with_to(mut self, to: impl Into<Jid>) -> Self {
         self.to = Some(to.into());

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use muster_actors::{ClientListener, ListenerTls, Status, System};
-use muster_cluster::{Config, simulation};
+use muster_cluster::{Config, Limits, simulation};
 use muster_proto::options::Options;
 use tokio::task::{AbortHandle, LocalSet};
 use tokio::time::Instant;
@@ -35,6 +35,7 @@ struct All {
     store: Store,
     history: History,
     options: Options,
+    limits: Limits,
     since: Instant,
 }
 
@@ -56,7 +57,7 @@ impl Nodes {
     /// So many nodes, none of which runs.
     pub fn new(
         count: usize,
-        options: Options,
+        (options, limits): (Options, Limits),
         network: Network,
         store: Store,
         history: History,
@@ -75,6 +76,7 @@ impl Nodes {
             store,
             history,
             options,
+            limits,
             since,
         })))
     }
@@ -121,7 +123,7 @@ impl Nodes {
         let local = LocalSet::new();
         let guard = local.enter();
         let outside = enter(&ether);
-        let config = Config::alone(ether::name(place));
+        let config = Config { limits: all.limits.clone(), ..Config::alone(ether::name(place)) };
         let system = System::simulate(all.options.clone(), config, Arc::new(line), ether.clone());
         let system = system.expect("the configuration is plain");
         tokio::task::spawn_local(accept(all.network.clone(), place, system.clone()));

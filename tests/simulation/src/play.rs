@@ -8,6 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use muster_actors::storage::Batch;
+use muster_cluster::Limits;
 use muster_proto::BareJid;
 use muster_proto::options::{Domain, Options};
 use muster_proto::sasl::Credentials;
@@ -52,6 +53,12 @@ pub struct Script {
     pub nodes: Option<usize>,
     /// What goes wrong.
     pub acts: Option<Vec<Act>>,
+    /// How many clients there are, all of whom go to one room at once.
+    pub crowd: Option<usize>,
+    /// How long a few bytes take between nodes, until all is healed.
+    pub slow: Duration,
+    /// What nodes may cost each other.
+    pub limits: Limits,
 }
 
 /// Plays the history of a seed. A loud one is printed as it happens.
@@ -88,11 +95,17 @@ pub fn play_script(seed: u64, script: Script, loud: bool) -> Outcome {
         let store = Store::default();
         let drawn = *chance.pick(&[2, 3, 3, 3, 3, 3, 4, 5]);
         let count = script.nodes.unwrap_or(drawn);
-        let nodes =
-            Nodes::new(count, options(), network.clone(), store.clone(), history.clone(), chance.fork());
+        let nodes = Nodes::new(
+            count,
+            (options(), script.limits.clone()),
+            network.clone(),
+            store.clone(),
+            history.clone(),
+            chance.fork(),
+        );
         let scene = Scene { nodes: nodes.clone(), network, store, history: history.clone() };
         let mut outside = LocalSet::new();
-        let directed = outside.spawn_local(direct(scene, script.acts, chance));
+        let directed = outside.spawn_local(direct(scene, script, chance));
         let mut directed = pin!(directed);
         let outcome = poll_fn(|cx| {
             nodes.poll(cx);
@@ -135,6 +148,13 @@ fn cast(chance: &mut Chance) -> Vec<Role> {
     roles
 }
 
+/// Many in one room, each of whom writes to a neighbour, too.
+fn crowd(count: usize) -> Vec<Role> {
+    let role =
+        |number| Role { number, peers: vec![number ^ 1], rooms: vec![0], pace: 1_000, asks_again: false };
+    (0..count).map(role).collect()
+}
+
 async fn accounts(store: &Store, roles: &[Role]) {
     let credentials = Credentials::derive(PASSWORD, [7; 32], 1).expect("a simple password");
     let json = serde_json::to_vec(&credentials).expect("credentials are written as JSON");
@@ -145,12 +165,15 @@ async fn accounts(store: &Store, roles: &[Role]) {
     }
 }
 
-async fn direct(scene: Scene, acts: Option<Vec<Act>>, mut chance: Chance) -> Outcome {
+async fn direct(scene: Scene, script: Script, mut chance: Chance) -> Outcome {
     let Scene { nodes, network, store, history } = scene.clone();
     let oracle = Rc::new(Oracle::new(history.clone()));
-    let mut roles = cast(&mut chance);
+    let mut roles = match script.crowd {
+        Some(count) => crowd(count),
+        None => cast(&mut chance),
+    };
     let drawn = fault::plan(nodes.count(), &mut chance);
-    let acts = acts.unwrap_or(drawn);
+    let acts = script.acts.unwrap_or(drawn);
     let (single, borne) = (acts.len() < 2, fault::are_borne(&acts));
     note!(history, "{} nodes, {} clients, {acts:?}", nodes.count(), roles.len());
     roles.iter_mut().for_each(|role| role.asks_again = !single);
@@ -161,6 +184,9 @@ async fn direct(scene: Scene, acts: Option<Vec<Act>>, mut chance: Chance) -> Out
     }
     for place in 0..nodes.count() {
         fault::wait_ready(&nodes, place).await;
+    }
+    for (from, to) in (0..nodes.count()).flat_map(|from| (0..nodes.count()).map(move |to| (from, to))) {
+        network.slow(from, to, script.slow);
     }
     let begin = |role: &Role, chance: &mut Chance| {
         let client = Client::new(role.clone(), chance.fork(), network.clone(), nodes.clone(), oracle.clone());

@@ -13,7 +13,7 @@ fn is_caught(broken: &'static str, by: &[Invariant], lasts: u64, fault: &Fault) 
     let caught = (0..SEEDS).find(|seed| {
         let (at, lasts) = (Duration::from_millis(1_000), Duration::from_millis(lasts));
         let acts = Some(vec![Act { at, lasts, fault: fault.clone() }]);
-        let outcome = play_script(*seed, Script { nodes: Some(3), acts }, false);
+        let outcome = play_script(*seed, Script { nodes: Some(3), acts, ..Script::default() }, false);
         outcome.violations.iter().any(|(invariant, _)| by.contains(invariant))
     });
     assert!(caught.is_some(), "{broken} is not noticed in {SEEDS} histories");

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use muster_cluster::Limits;
 use muster_simulation::{Act, Fault, Script, play_script};
 
 fn scene(nodes: usize, at: u64, lasts: u64, fault: Fault) {
@@ -22,7 +23,8 @@ fn scenes_of(seeds: Range<u64>, nodes: usize, faults: &[(u64, u64, Fault)]) {
     };
     for seed in seeds {
         let acts = faults.iter().map(act).collect();
-        let outcome = play_script(seed, Script { nodes: Some(nodes), acts: Some(acts) }, false);
+        let outcome =
+            play_script(seed, Script { nodes: Some(nodes), acts: Some(acts), ..Script::default() }, false);
         assert!(outcome.violations.is_empty(), "{}\n{:#?}", outcome.history, outcome.violations);
     }
 }
@@ -82,4 +84,21 @@ fn a_machine_that_leaves_does_not_wait_for_the_dead() {
 #[test]
 fn what_a_dead_owner_had_not_passed_on_is_passed_on_first() {
     scenes_of(511..512, 2, &[(3_219, 3_290, Fault::Kill(0, true))]);
+}
+
+/// All that a room tells the many who enter it at once is much more than may wait for one node at a time, and links are slow.
+#[test]
+fn a_crowd_that_enters_a_room_at_once_sees_everybody() {
+    for seed in 0..6 {
+        let script = Script {
+            nodes: Some(3),
+            acts: Some(vec![]),
+            crowd: Some(100),
+            slow: Duration::from_millis(200),
+            limits: Limits { outbox_bytes_max: 128 << 10, ..Limits::default() },
+        };
+        let outcome = play_script(seed, script, false);
+        assert!(outcome.violations.is_empty(), "{}\n{:#?}", outcome.history, outcome.violations);
+        assert!(outcome.tolerated.is_empty(), "{}\n{:?}", outcome.history, outcome.tolerated);
+    }
 }
