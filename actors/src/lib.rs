@@ -34,6 +34,8 @@ mod session;
 mod shown;
 mod socket;
 mod sockets;
+#[cfg(test)]
+mod stage;
 mod status;
 mod system;
 mod throttle;

@@ -116,6 +116,18 @@ impl Pace {
     }
 }
 
+/// Lets nobody read on this thread any more.
+#[cfg(test)]
+pub fn stop() {
+    PACE.with_borrow_mut(|pace| (pace.reads, pace.left, pace.is_timed) = (0, 0, true));
+}
+
+/// How many wait for their turn to read on this thread.
+#[cfg(test)]
+pub fn waiting() -> usize {
+    PACE.with_borrow(|pace| pace.waiting.len())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

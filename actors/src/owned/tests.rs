@@ -1,28 +1,18 @@
 //! A machine that panics loses one step and nothing else.
 
-use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use actix_rt::Arbiter;
-use muster_cluster::{Incarnation, Member, NodeId, Roles, State as Standing, Table, View};
 use muster_proto::feature::{Cx, Door, Feature, Features, Place, Power, Spec};
-use muster_proto::machine::SocketId;
-use muster_proto::options::{Domain, Options};
-use muster_proto::sasl::Credentials;
 use muster_proto::session::{Ask, Input, Session};
 use muster_proto::stanza::{Stanza, StanzaError};
-use muster_proto::store::{Key, Query, Reply, Write, collection};
+use muster_proto::store::{Key, Query, Reply, collection};
 
 use super::Call;
-use crate::floor::Floor;
-use crate::listener::{ClientListener, ListenerTls};
 use crate::receipt::Via;
-use crate::socket::{Connection, Wire};
-use crate::storage::{Batch, Memory, Storage};
-use crate::throttle::{Guards, Throttle};
-use crate::world::{Parts, World};
+use crate::stage;
+use crate::world::World;
 
 const ROOM: &str = "hall@conference.capulet.lit";
 
@@ -49,55 +39,8 @@ impl Feature for Clumsy {
     }
 }
 
-async fn world(clumsy: Arc<AtomicBool>) -> Arc<World> {
-    let storage = Arc::new(Memory::default());
-    let credentials = Credentials::derive("r0m30", [1; 32], 16).unwrap();
-    let json = serde_json::to_vec(&credentials).unwrap();
-    let account = |name: &str| Write::Put(Key::new(collection::CREDENTIALS, name), json.clone());
-    let writes = vec![account("romeo@capulet.lit"), account("juliet@capulet.lit")];
-    storage.write(Batch::unfenced(writes)).await.unwrap();
-    let domain = Domain {
-        name: "capulet.lit".into(),
-        conference: "conference.capulet.lit".into(),
-        admins: vec![],
-        anonymous: false,
-        registration: false,
-    };
-    let world = Arc::new(World::new(Parts {
-        options: Options { domains: vec![domain], ..Options::default() },
-        features: Features::new(vec![Box::new(Clumsy(clumsy))]),
-        storage,
-        known: Arc::default(),
-        throttle: Throttle::new(Guards::default()),
-        floors: vec![Floor::Arbiter(Arbiter::current())],
-        fenced_time_max: crate::fence::FENCED_TIME_MAX,
-        copies_min: 1,
-        log_jids: true,
-    }));
-    world.set_me(7);
-    let me = Member {
-        node: NodeId::new("alone").unwrap(),
-        incarnation: Incarnation(7),
-        zone: String::new(),
-        weight: 100,
-        roles: Roles::all(),
-        state: Standing::Up,
-        voter: true,
-        link: None,
-    };
-    world.set_table(Arc::new(Table::new(View { epoch: 1, members: vec![me], trail: vec![] })));
-    world
-}
-
-/// A connection of this node, and its other end.
-fn connection(world: &Arc<World>) -> (SocketId, TcpStream) {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap();
-    let client = TcpStream::connect(port.local_addr().unwrap()).unwrap();
-    let (tcp, address) = port.accept().unwrap();
-    let admission = world.throttle.admit(address.ip(), false).unwrap();
-    let listener = Arc::new(ClientListener::new(ListenerTls::None, false, None));
-    world.sockets.open(world, Connection { wire: Wire::Tcp(tcp), listener, peer: address.ip(), admission });
-    (SocketId { node: 7, number: 1 }, client)
+async fn clumsy_world(clumsy: Arc<AtomicBool>) -> Arc<World> {
+    stage::world(Features::new(vec![Box::new(Clumsy(clumsy))])).await
 }
 
 fn says(world: &Arc<World>, xml: &str) {
@@ -118,7 +61,7 @@ async fn stored(world: &Arc<World>, query: Query, is: impl Fn(&Reply) -> bool) {
 #[test]
 fn a_session_that_panics_goes_on_with_the_next_stanza() {
     actix::System::new().block_on(async {
-        let world = world(Arc::default()).await;
+        let world = clumsy_world(Arc::default()).await;
         for id in ["fall", "stands"] {
             let to = "to='juliet@capulet.lit' from='romeo@capulet.lit/a' type='chat'";
             says(&world, &format!("<message {to} id='{id}'><body>Hist!</body></message>"));
@@ -133,8 +76,8 @@ fn a_session_that_panics_goes_on_with_the_next_stanza() {
 fn a_room_that_panics_keeps_its_occupants() {
     actix::System::new().block_on(async {
         let clumsy = Arc::new(AtomicBool::new(false));
-        let world = world(clumsy.clone()).await;
-        let (socket, _client) = connection(&world);
+        let world = clumsy_world(clumsy.clone()).await;
+        let (socket, _client) = stage::connection(&world);
         let ask = Ask::Bind { resource: Some("a".into()), anonymous: false };
         let bind = Input::Enter { socket, ask, again: false };
         world.call::<Session>(&"romeo@capulet.lit".parse().unwrap(), Call::Input(bind, Via::default()));

@@ -488,3 +488,6 @@ fn ending_name(ending: &Ending) -> String {
         Ending::Failed(error) => error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+//! A client that was not heard is silent only if it has said nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use muster_proto::feature::Features;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::sockets::SocketCall;
+use crate::world::World;
+use crate::{pace, stage};
+
+/// How long a client waits for what has to come.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A client that has a session.
+async fn client(world: &Arc<World>) -> TcpStream {
+    let (_, client) = stage::connection(world);
+    client.set_nonblocking(true).unwrap();
+    let mut client = TcpStream::from_std(client).unwrap();
+    let header = "<stream:stream to='capulet.lit' version='1.0' xmlns='jabber:client' \
+                  xmlns:stream='http://etherx.jabber.org/streams'>";
+    let auth = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AHJvbWVvAHIwbTMw</auth>";
+    let bind = "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>";
+    client.write_all(format!("{header}{auth}{header}{bind}").as_bytes()).await.unwrap();
+    hears(&mut client, "<jid>").await;
+    client
+}
+
+/// Reads until this comes; all that came.
+async fn hears(client: &mut TcpStream, what: &str) -> String {
+    let mut all = Vec::new();
+    let read = async {
+        while !String::from_utf8_lossy(&all).contains(what) {
+            assert!(client.read_buf(&mut all).await.unwrap() > 0, "the connection stands");
+        }
+    };
+    timeout(PATIENCE, read).await.unwrap_or_else(|_| panic!("{what} comes"));
+    String::from_utf8(all).unwrap()
+}
+
+/// All sockets look after their clients, and are done with it.
+async fn look(world: &Arc<World>) {
+    world.sockets.tell_all(|| SocketCall::Look);
+    for floor in &world.floors {
+        floor.turn().await;
+    }
+}
+
+#[test]
+fn who_says_nothing_is_asked_and_given_up() {
+    actix::System::new().block_on(async {
+        let world = stage::world(Features::new(vec![])).await;
+        let mut client = client(&world).await;
+        for _ in 0..3 {
+            look(&world).await;
+        }
+        assert!(hears(&mut client, "</stream:stream>").await.contains("<connection-timeout"));
+    });
+}
+
+#[test]
+fn who_was_not_read_is_not_given_up() {
+    let on_a_thread_of_its_own = std::thread::spawn(|| {
+        actix::System::new().block_on(async {
+            let world = stage::world(Features::new(vec![])).await;
+            let mut client = client(&world).await;
+            pace::stop();
+            client.write_all(b"<iq type='result' id='pong'/>").await.unwrap();
+            let waits = async {
+                while pace::waiting() == 0 {
+                    tokio::task::yield_now().await;
+                }
+            };
+            timeout(PATIENCE, waits).await.expect("it came and is not read");
+            for _ in 0..8 {
+                look(&world).await;
+            }
+            let unread = timeout(Duration::from_millis(50), client.read_u8()).await;
+            assert!(unread.is_err(), "it is neither asked nor sent away: {unread:?}");
+        })
+    });
+    on_a_thread_of_its_own.join().unwrap();
+}
