@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::world::World;
 
 /// How long a node keeps its clients without a lease.
-pub const FENCED_TIME_MAX: Duration = Duration::from_secs(3);
+pub const FENCED_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// See the module.
 pub struct Fence {
@@ -47,8 +47,9 @@ impl World {
         if since.get_or_insert_with(Instant::now).elapsed() < self.fence.time_max {
             return;
         }
-        if !self.fence.closed.swap(true, Ordering::Relaxed) {
-            tracing::warn!(clients = self.sockets.count(), "no lease: clients are sent to other nodes");
+        let clients = self.sockets.count();
+        if !self.fence.closed.swap(true, Ordering::Relaxed) && clients > 0 {
+            tracing::warn!(clients, "no lease: clients are sent to other nodes");
         }
         let why = StreamError::because(StreamCondition::SystemShutdown, "this node is cut off from others");
         self.sockets.end_some(usize::MAX, &why);

@@ -178,8 +178,8 @@ impl Council {
         if (self.ousted || gave_up) && !self.alone { Duration::ZERO } else { self.lease.until() }
     }
 
-    /// Whether this peer's pings are to be answered.
-    pub(crate) fn answers(&self, peer: Incarnation) -> bool {
+    /// Whether answers to this peer's pings promise it anything.
+    pub(crate) fn promises(&self, peer: Incarnation) -> bool {
         !self.given_up.contains(&peer)
     }
 

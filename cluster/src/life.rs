@@ -222,7 +222,7 @@ impl<'a> Life<'a> {
         self.estate.shared.ready.store(self.council.is_ready(), Ordering::Relaxed);
         self.estate.shared.set_lease(self.council.lease());
         for (peer, remote) in self.ground.remotes.load().iter() {
-            remote.answers(self.council.answers(*peer));
+            remote.promises(self.council.promises(*peer));
         }
         for effect in effects {
             self.perform(effect);

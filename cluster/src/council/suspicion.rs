@@ -120,11 +120,14 @@ impl Suspicion {
     }
 
     pub(super) fn lost(&mut self, peer: Incarnation, now: Duration) {
+        let are_many = self.are_many();
         if let Some(Contact { link, .. }) = self.contacts.get_mut(&peer)
             && let Link::Up { heard } = *link
         {
             let silent = now.saturating_sub(heard) >= self.silence_max;
-            *link = Link::Lost { since: now, heard, gone: false, silent };
+            // One that hears nothing breaks the link itself, and was lost before.
+            let since = if silent || are_many { now } else { heard };
+            *link = Link::Lost { since, heard, gone: false, silent };
         }
     }
 
@@ -191,7 +194,11 @@ impl Suspicion {
 
     /// How long a member is silent before it is missed.
     pub(super) fn missed_after(&self) -> Duration {
-        if self.contacts.len() > PEERS_MANY { MISSED_AFTER_OF_MANY } else { MISSED_AFTER }
+        if self.are_many() { MISSED_AFTER_OF_MANY } else { MISSED_AFTER }
+    }
+
+    fn are_many(&self) -> bool {
+        self.contacts.len() > PEERS_MANY
     }
 
     /// Members that are up and alive, as others hear, but have been silent to this node for so long; and how many links

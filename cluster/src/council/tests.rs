@@ -266,11 +266,11 @@ fn a_word_that_was_given_is_taken_back_by_a_new_epoch() {
     world.away = BTreeSet::from([1, 2, 3]);
     world.run(Duration::from_millis(1700));
     world.deliver(3, Input::Asked { by: Incarnation(1), suspect: Incarnation(2) });
-    assert!(!world.nodes[&3].answers(Incarnation(2)));
+    assert!(!world.nodes[&3].promises(Incarnation(2)));
     world.cut.clear();
     world.away.clear();
     world.run(Duration::from_secs(2));
-    assert!(world.nodes[&3].answers(Incarnation(2)));
+    assert!(world.nodes[&3].promises(Incarnation(2)));
     assert!(world.register.as_ref().unwrap().epoch > epoch);
     assert_eq!(world.acting(), [1, 2, 3]);
 }

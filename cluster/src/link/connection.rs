@@ -82,7 +82,6 @@ pub(super) async fn run(
     let known = Control::Known { epoch: ground.epoch.load(Ordering::Relaxed) };
     remote.known.store(0, Ordering::Relaxed);
     remote.words.push_control(&codec::control(&known).expect("a number fits into a frame"));
-    hear(ground, remote);
     let standing = Standing::begin(ground, remote);
     heart::begin(ground, remote);
 
@@ -133,10 +132,6 @@ impl Drop for Standing<'_> {
     }
 }
 
-fn hear(ground: &Ground, remote: &Remote) {
-    remote.heard.store(ground.now().as_micros() as u64, Ordering::Relaxed);
-}
-
 async fn read(
     ground: &Ground,
     remote: &Remote,
@@ -152,7 +147,7 @@ async fn read(
             heed(ground, remote, codec::take(&payload)?)?;
         }
         bytes.increment(fill(&mut reader, &mut buffer, READ_BYTES).await?);
-        hear(ground, remote);
+        heart::hear(ground, remote);
     }
 }
 
@@ -165,11 +160,7 @@ fn heed(ground: &Ground, remote: &Remote, control: Control) -> Result<(), LinkEr
         }
         Control::Pong { sent, received } => {
             remote.outbox.confirm(received);
-            let rtt = (ground.now().as_micros() as u64).saturating_sub(sent);
-            remote.rtt.store(rtt.max(1), Ordering::Relaxed);
-            if remote.known.load(Ordering::Relaxed) <= ground.epoch.load(Ordering::Relaxed) {
-                remote.answered.fetch_max(sent, Ordering::Relaxed);
-            }
+            heart::answered(ground, remote, sent);
         }
         Control::Known { epoch } => {
             remote.known.store(epoch, Ordering::Relaxed);

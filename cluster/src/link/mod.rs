@@ -12,7 +12,7 @@ mod stream;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -139,11 +139,13 @@ pub(crate) struct Remote {
     rtt: AtomicU64,
     /// How far this node's clock is ahead of the peer's last ping that has no answer yet; zero if there is none.
     owed: AtomicU64,
+    /// Pings since the last that was answered.
+    unanswered: AtomicU32,
     /// When the last ping was sent that the peer has answered, knowing no newer view than this node.
     answered: AtomicU64,
     /// The epoch that the peer said it knows.
     known: AtomicU64,
-    /// Its pings are not answered.
+    /// Answers to its pings promise nothing.
     silenced: AtomicBool,
     gone: AtomicBool,
     reset: Notify,
@@ -163,6 +165,7 @@ impl Remote {
             heard: AtomicU64::new(0),
             rtt: AtomicU64::new(0),
             owed: AtomicU64::new(0),
+            unanswered: AtomicU32::new(0),
             answered: AtomicU64::new(0),
             known: AtomicU64::new(0),
             silenced: AtomicBool::new(false),
@@ -178,7 +181,7 @@ impl Remote {
         *self.up.borrow()
     }
 
-    /// When the peer was last heard, on the ground's clock.
+    /// When the peer was last heard that hears this node, on the ground's clock.
     pub(crate) fn heard(&self) -> Duration {
         Duration::from_micros(self.heard.load(Ordering::Relaxed))
     }
@@ -196,9 +199,9 @@ impl Remote {
         Duration::from_micros(self.answered.load(Ordering::Relaxed))
     }
 
-    /// From now on its pings are answered, or not.
-    pub(crate) fn answers(&self, answers: bool) {
-        self.silenced.store(!answers, Ordering::Relaxed);
+    /// From now on answers to its pings promise it something, or nothing.
+    pub(crate) fn promises(&self, promises: bool) {
+        self.silenced.store(!promises, Ordering::Relaxed);
     }
 
     /// Ends the connection that stands; another is made.

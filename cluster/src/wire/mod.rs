@@ -26,7 +26,7 @@ pub(crate) enum Control {
     Refuse(Refusal),
     /// A sign of life; asks for a pong. `sent` is the sender's own clock, `received` counts messages.
     Ping { sent: u64, received: u64 },
-    /// The answer, with the same `sent`, to which the time is added for which it was held.
+    /// The answer, with the same `sent`, to which the time is added for which it was held; or 0, and it promises nothing.
     Pong { sent: u64, received: u64 },
     /// So many messages were received since the peer's incarnation began.
     Ack { received: u64 },

@@ -336,7 +336,7 @@ fn numbers(sections: &Sections, faults: &mut Faults) {
         faults.at("storage.timeout_ms", "must not be 0", "5000 is the default");
     }
     if !(1..=60).contains(&sections.cluster.fenced_seconds_max) {
-        faults.at("cluster.fenced_seconds_max", "must be 1 to 60", "3 is the default");
+        faults.at("cluster.fenced_seconds_max", "must be 1 to 60", "2 is the default");
     }
     if !(1..=2).contains(&sections.cluster.min_copies) {
         faults.at("cluster.min_copies", "must be 1 or 2", "1 is the default");

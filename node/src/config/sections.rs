@@ -285,7 +285,7 @@ impl Default for Cluster {
             key: None,
             seeds: Vec::new(),
             advertise: None,
-            fenced_seconds_max: 3,
+            fenced_seconds_max: 2,
             min_copies: 1,
         }
     }

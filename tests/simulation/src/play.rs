@@ -40,6 +40,8 @@ pub struct Outcome {
     pub violations: Vec<(Invariant, String)>,
     /// What must not be, and is not demanded under its faults.
     pub tolerated: Vec<Invariant>,
+    /// The number of the last view.
+    pub epoch: u64,
     /// All that happened.
     pub history: String,
     /// The same for the same history only.
@@ -210,11 +212,11 @@ async fn direct(scene: Scene, script: Script, mut chance: Chance) -> Outcome {
     }
     // Whatever comes late or twice comes now.
     sleep(Duration::from_secs(1)).await;
-    converged(&scene, &oracle);
+    let epoch = converged(&scene, &oracle);
     oracle.judge(&roles);
     nodes.commits().faults().iter().for_each(|fault| oracle.fault(Invariant::OneOwner, fault));
     store.faults().iter().for_each(|fault| oracle.fault(Invariant::OneWriter, fault));
-    verdict(&oracle, borne, &history)
+    verdict(&oracle, borne, epoch, &history)
 }
 
 async fn misfortune(acts: Vec<Act>, scene: &Scene, chance: &mut Chance) {
@@ -242,7 +244,7 @@ fn heal(scene: &Scene) {
     }
 }
 
-fn converged(scene: &Scene, oracle: &Oracle) {
+fn converged(scene: &Scene, oracle: &Oracle) -> u64 {
     let nodes = &scene.nodes;
     let all: Vec<_> = (0..nodes.count()).filter_map(|place| nodes.status(place)).collect();
     let epochs: Vec<u64> = all.iter().map(|status| status.epoch).collect();
@@ -255,9 +257,10 @@ fn converged(scene: &Scene, oracle: &Oracle) {
             oracle.fault(Invariant::ViewConverges, &format!("n{place} is not ready: {why}"));
         }
     }
+    epochs.into_iter().max().unwrap_or_default()
 }
 
-fn verdict(oracle: &Oracle, borne: bool, history: &History) -> Outcome {
+fn verdict(oracle: &Oracle, borne: bool, epoch: u64, history: &History) -> Outcome {
     let demanded = |invariant: &Invariant| match invariant.demand() {
         Demand::Always => true,
         Demand::SingleFault => borne,
@@ -265,5 +268,5 @@ fn verdict(oracle: &Oracle, borne: bool, history: &History) -> Outcome {
     let (violations, tolerated): (Vec<_>, Vec<_>) =
         oracle.faults().into_iter().partition(|(invariant, _)| demanded(invariant));
     let tolerated = tolerated.into_iter().map(|(invariant, _)| invariant).collect();
-    Outcome { violations, tolerated, history: history.text(), sum: history.sum() }
+    Outcome { violations, tolerated, epoch, history: history.text(), sum: history.sum() }
 }

@@ -15,18 +15,24 @@ fn scenes(nodes: usize, faults: &[(u64, u64, Fault)]) {
 }
 
 fn scenes_of(seeds: Range<u64>, nodes: usize, faults: &[(u64, u64, Fault)]) {
+    for seed in seeds {
+        play(seed, nodes, faults);
+    }
+}
+
+/// The number of the last view.
+fn play(seed: u64, nodes: usize, faults: &[(u64, u64, Fault)]) -> u64 {
     let millis = Duration::from_millis;
     let act = |(at, lasts, fault): &(u64, u64, Fault)| Act {
         at: millis(*at),
         lasts: millis(*lasts),
         fault: fault.clone(),
     };
-    for seed in seeds {
-        let acts = faults.iter().map(act).collect();
-        let outcome =
-            play_script(seed, Script { nodes: Some(nodes), acts: Some(acts), ..Script::default() }, false);
-        assert!(outcome.violations.is_empty(), "{}\n{:#?}", outcome.history, outcome.violations);
-    }
+    let acts = faults.iter().map(act).collect();
+    let outcome =
+        play_script(seed, Script { nodes: Some(nodes), acts: Some(acts), ..Script::default() }, false);
+    assert!(outcome.violations.is_empty(), "{}\n{:#?}", outcome.history, outcome.violations);
+    outcome.epoch
 }
 
 /// An orderly stop is no fault for anybody.
@@ -58,6 +64,16 @@ fn a_node_that_stands_still_commits_nothing_when_it_wakes() {
 fn a_link_that_is_cut_and_healed_leaves_everybody_with_a_lease() {
     scene(3, 4_000, 5_500, Fault::CutLink(0, 1));
     scene(3, 1_000, 5_000, Fault::CutOneWay(0, 2));
+}
+
+/// Others believed in it until it had broken its links, and two and a half seconds longer: five in all.
+#[test]
+fn a_node_that_is_heard_and_hears_nobody_is_put_down_while_the_cut_lasts() {
+    for seed in 0..6 {
+        let deaf = [0, 1].map(|other| (1_000, 4_000, Fault::CutOneWay(other, 2)));
+        let views = play(seed, 3, &deaf) - play(seed, 3, &[]);
+        assert_eq!(views, 3, "it is put down, joins, and is up");
+    }
 }
 
 /// Two views followed each other before a third node had read the first: it gave away what it did not know to be its own, and the

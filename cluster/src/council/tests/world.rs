@@ -202,7 +202,7 @@ impl World {
         let through = self.runs(y) && !self.is_cut(x, y);
         if through && self.up.contains(&(x, y)) && self.up.contains(&(y, x)) {
             let (asker, asked) = (&self.nodes[&x], &self.nodes[&y]);
-            let counts = asked.answers(Incarnation(x)) && asked.view.epoch <= asker.view.epoch;
+            let counts = asked.promises(Incarnation(x)) && asked.view.epoch <= asker.view.epoch;
             let (heard, answered) = self.signs.entry((x, y)).or_default();
             *heard = self.now;
             if counts {
