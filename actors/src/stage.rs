@@ -7,7 +7,7 @@ use actix_rt::Arbiter;
 use muster_cluster::{Incarnation, Member, NodeId, Roles, State, Table, View};
 use muster_proto::feature::Features;
 use muster_proto::machine::SocketId;
-use muster_proto::options::{Domain, Options};
+use muster_proto::options::{Domain, Limits, Options};
 use muster_proto::sasl::Credentials;
 use muster_proto::store::{Key, Write, collection};
 
@@ -19,7 +19,7 @@ use crate::throttle::{Guards, Throttle};
 use crate::world::{Parts, World};
 
 /// A node of its own on this thread, with two accounts.
-pub async fn world(features: Features) -> Arc<World> {
+pub async fn world(features: Features, limits: Limits) -> Arc<World> {
     let storage = Arc::new(Memory::default());
     let credentials = Credentials::derive("r0m30", [1; 32], 16).unwrap();
     let json = serde_json::to_vec(&credentials).unwrap();
@@ -34,7 +34,7 @@ pub async fn world(features: Features) -> Arc<World> {
         registration: false,
     };
     let world = Arc::new(World::new(Parts {
-        options: Options { domains: vec![domain], ..Options::default() },
+        options: Options { domains: vec![domain], limits, ..Options::default() },
         features,
         storage,
         known: Arc::default(),

@@ -55,8 +55,8 @@ pub struct Limits {
     pub depth_max: usize,
     /// Most attributes of one element, namespace declarations included.
     pub attributes_max: usize,
-    /// Seconds from connecting to a bound or resumed session; then the stream is closed. A client that has proved who it is has
-    /// four times as long.
+    /// Seconds from connecting to a bound or resumed session; then the stream is closed. A client that has proved who it is,
+    /// or waits for the server, has four times as long.
     pub login_seconds_max: u64,
     /// Failed log-ins on one connection; then the stream is closed (RFC 6120 §6.4.5).
     pub login_attempts_max: u32,
@@ -81,6 +81,7 @@ pub struct Limits {
     /// Seconds without a byte from a client after which the server asks whether it is there.
     pub idle_seconds_max: u64,
     /// Seconds that a client which has lost its connection may take to resume (XEP-0198); it stays present meanwhile.
+    /// From 60 on up to a tenth more, a minute at most.
     pub resume_seconds_max: u64,
     /// Stanzas that wait for such a client; over it its session ends. Eight times as many may wait for the
     /// acknowledgement of a client that is connected.

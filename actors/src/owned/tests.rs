@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use muster_proto::feature::{Cx, Door, Feature, Features, Place, Power, Spec};
+use muster_proto::options::Limits;
 use muster_proto::session::{Ask, Input, Session};
 use muster_proto::stanza::{Stanza, StanzaError};
 use muster_proto::store::{Key, Query, Reply, collection};
@@ -40,7 +41,7 @@ impl Feature for Clumsy {
 }
 
 async fn clumsy_world(clumsy: Arc<AtomicBool>) -> Arc<World> {
-    stage::world(Features::new(vec![Box::new(Clumsy(clumsy))])).await
+    stage::world(Features::new(vec![Box::new(Clumsy(clumsy))]), Limits::default()).await
 }
 
 fn says(world: &Arc<World>, xml: &str) {

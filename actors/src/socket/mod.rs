@@ -3,6 +3,7 @@
 mod effects;
 mod facts;
 mod io;
+mod patience;
 mod said;
 
 use std::net::IpAddr;
@@ -34,15 +35,10 @@ pub use io::Wire;
 use io::{Io, Unsent};
 use said::Unhandled;
 
-/// Stanzas of one client that may be on their way to its session; then it is not read until some were handled.
-const WINDOW: u64 = 64;
 /// Reads in a row before others get their turn.
 const READS_MAX: usize = 8;
 /// How long after a stanza a managed client is asked what it has: what it has not acknowledged when it leaves comes again.
 const ASK_AFTER: Duration = Duration::from_secs(1);
-/// A client that has proved who it is may take so many times as long to come to its session: what takes long then is the
-/// server, and who comes anew waits in line from its end.
-const PROVED_TIMES: u32 = 4;
 /// How long a closed stream may take to write its last words.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -379,23 +375,6 @@ impl Socket {
         }
     }
 
-    fn log_in_is_late(&mut self, ctx: &mut Context<Self>) {
-        self.feed(Input::Timeout(Timeout::Login), ctx);
-    }
-
-    /// Whether nothing came since this was last asked. What came and waits to be read is no silence, nor is what OpenSSL may hold
-    /// while its session is behind.
-    fn is_silent(&mut self) -> bool {
-        let has_unread = |waker| self.io.is_readable(&mut std::task::Context::from_waker(waker));
-        let has_unread = self.waker.as_ref().is_some_and(has_unread);
-        !std::mem::take(&mut self.heard) && !has_unread && !self.is_far_behind()
-    }
-
-    /// Whether its session has so much to handle that nothing more is read.
-    fn is_far_behind(&self) -> bool {
-        self.said - self.handled >= WINDOW
-    }
-
     /// Has the connection driven once more: answers come after it in a turn of the actor, and wrote or allowed to read.
     fn wake(&self) {
         self.waker.as_ref().inspect(|waker| waker.wake_by_ref());
@@ -414,13 +393,7 @@ impl Actor for Socket {
         if self.open().is_err() {
             return self.gone(ctx);
         }
-        let most = self.world.options.limits.login_time();
-        self.log_in_timer = ctx.run_later(most, move |socket, ctx| match socket.stream.account() {
-            None => socket.log_in_is_late(ctx),
-            Some(_) => {
-                socket.log_in_timer = ctx.run_later(most * (PROVED_TIMES - 1), Self::log_in_is_late);
-            }
-        });
+        self.expect_log_in(ctx);
         ctx.spawn(Drive);
     }
 }

@@ -1,13 +1,15 @@
-//! A client that was not heard is silent only if it has said nothing.
+//! A client is given up when it says nothing, not when this server is behind.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use muster_proto::feature::Features;
+use muster_proto::options::Limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::gate::{Entry, Want};
 use crate::sockets::SocketCall;
 use crate::world::World;
 use crate::{pace, stage};
@@ -15,16 +17,31 @@ use crate::{pace, stage};
 /// How long a client waits for what has to come.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A client that has a session.
-async fn client(world: &Arc<World>) -> TcpStream {
+async fn world(limits: Limits) -> Arc<World> {
+    stage::world(Features::new(vec![]), limits).await
+}
+
+/// Somebody who says nothing yet.
+fn stranger(world: &Arc<World>) -> TcpStream {
     let (_, client) = stage::connection(world);
     client.set_nonblocking(true).unwrap();
-    let mut client = TcpStream::from_std(client).unwrap();
+    TcpStream::from_std(client).unwrap()
+}
+
+/// A client that has asked for a session.
+async fn newcomer(world: &Arc<World>) -> TcpStream {
+    let mut client = stranger(world);
     let header = "<stream:stream to='capulet.lit' version='1.0' xmlns='jabber:client' \
                   xmlns:stream='http://etherx.jabber.org/streams'>";
     let auth = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AHJvbWVvAHIwbTMw</auth>";
     let bind = "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>";
     client.write_all(format!("{header}{auth}{header}{bind}").as_bytes()).await.unwrap();
+    client
+}
+
+/// A client that has a session.
+async fn client(world: &Arc<World>) -> TcpStream {
+    let mut client = newcomer(world).await;
     hears(&mut client, "<jid>").await;
     client
 }
@@ -52,7 +69,7 @@ async fn look(world: &Arc<World>) {
 #[test]
 fn who_says_nothing_is_asked_and_given_up() {
     actix::System::new().block_on(async {
-        let world = stage::world(Features::new(vec![])).await;
+        let world = world(Limits::default()).await;
         let mut client = client(&world).await;
         for _ in 0..3 {
             look(&world).await;
@@ -65,7 +82,7 @@ fn who_says_nothing_is_asked_and_given_up() {
 fn who_was_not_read_is_not_given_up() {
     let on_a_thread_of_its_own = std::thread::spawn(|| {
         actix::System::new().block_on(async {
-            let world = stage::world(Features::new(vec![])).await;
+            let world = world(Limits::default()).await;
             let mut client = client(&world).await;
             pace::stop();
             client.write_all(b"<iq type='result' id='pong'/>").await.unwrap();
@@ -83,4 +100,22 @@ fn who_was_not_read_is_not_given_up() {
         })
     });
     on_a_thread_of_its_own.join().unwrap();
+}
+
+#[test]
+fn who_waits_to_be_let_in_has_longer_than_who_does_nothing() {
+    actix::System::new().block_on(async {
+        let world = world(Limits { login_seconds_max: 1, ..Limits::default() }).await;
+        let inside = || match world.gate.enter(Want::LogIn) {
+            Entry::Now(pass) => Some(pass),
+            Entry::Later(_) | Entry::Full => None,
+        };
+        let all: Vec<_> = std::iter::from_fn(inside).collect();
+        let mut newcomer = newcomer(&world).await;
+        hears(&mut newcomer, "</stream:features>").await;
+        let mut stranger = stranger(&world);
+        hears(&mut stranger, "<connection-timeout").await;
+        drop(all);
+        hears(&mut newcomer, "<jid>").await;
+    });
 }

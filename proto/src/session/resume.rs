@@ -7,6 +7,12 @@ use crate::machine::{Env, Machine, Out, Resumption, SocketId, Timestamp, ToSocke
 use crate::stanza::{Facts, Kind, Stanza};
 use crate::stream::error::{StreamCondition, StreamError};
 
+/// Who may stay away for so many seconds may stay a little longer, by chance up to a tenth: many may be lost at once, and shall
+/// not all end at once.
+const LONG_SECONDS: u64 = 60;
+/// How much longer, at most.
+const MORE_MILLIS_MAX: u64 = 60_000;
+
 impl Session {
     /// A client says something that has its place among its stanzas.
     pub(super) fn word(
@@ -243,7 +249,9 @@ impl Session {
         if !managed.is_resumable() {
             return self.close(sid, env, out);
         }
-        let until = Timestamp(env.now.0 + u64::from(managed.seconds_max) * 1_000);
+        let seconds = u64::from(managed.seconds_max);
+        let more = if seconds < LONG_SECONDS { 0 } else { env.random % MORE_MILLIS_MAX.min(seconds * 100) };
+        let until = Timestamp(env.now.0 + seconds * 1_000 + more);
         self.commit(Change::Detached(sid, Detached { until, sent: managed.sent }), out);
     }
 

@@ -299,15 +299,18 @@ impl Stream {
     /// Whether it takes bytes now. While it waits for an answer (TLS, look-up, derivation, bind) the socket stops
     /// reading; bytes that come all the same are kept, as many as one stanza may have.
     pub fn wants_bytes(&self) -> bool {
-        !matches!(
+        !self.is_at_work() && !matches!(self.state, State::Securing | State::Closed)
+    }
+
+    /// Whether the client waits for this server: for a look-up, a derivation, a session.
+    pub fn is_at_work(&self) -> bool {
+        matches!(
             self.state,
-            State::Securing
-                | State::Asking(_)
+            State::Asking(_)
                 | State::Registering(_)
                 | State::Binding(..)
                 | State::Resuming(..)
                 | State::Enabling(..)
-                | State::Closed
         )
     }
 

@@ -182,7 +182,7 @@ fn when_the_time_is_over_each_stanza_goes_where_it_would_go_without_the_client()
     world.says(romeo, &format!("<message to='{JULIET}'><body>two</body></message>"));
     world.says(romeo, "<presence><show>away</show></presence>");
     world.hears(romeo);
-    world.wait(601);
+    world.wait(661);
     assert_eq!(
         hears(&mut world, romeo),
         [format!("presence unavailable {JULIET}"), format!("iq error {JULIET}")],
@@ -193,7 +193,7 @@ fn when_the_time_is_over_each_stanza_goes_where_it_would_go_without_the_client()
     world.says(phone, "<presence/>");
     assert_eq!(bodies(&mut world, phone), ["one", "two"], "the headline was for then");
     world.closes(phone);
-    world.wait(601);
+    world.wait(661);
     assert!(world.session("juliet@capulet.lit").is_none(), "at last it is forgotten");
 }
 
@@ -206,7 +206,7 @@ fn what_waited_is_read_by_the_next_client_with_the_time_it_was_sent() {
     for body in ["one", "two", "three"] {
         write(&mut world, romeo, JULIET, body);
     }
-    world.wait(601);
+    world.wait(661);
     let phone = world.bind(PHONE);
     world.says(phone, "<presence/>");
     let heard = world.hears(phone);
@@ -230,7 +230,7 @@ fn another_client_that_is_there_gets_what_waited() {
     let phone = world.enter(PHONE);
     write(&mut world, romeo, "juliet@capulet.lit", "three");
     assert_eq!(bodies(&mut world, phone), ["three"]);
-    world.wait(601);
+    world.wait(661);
     assert_eq!(bodies(&mut world, phone), ["one", "two"], "but what it has had does not come again");
 }
 
@@ -255,7 +255,7 @@ fn copies_are_not_doubled_and_the_last_one_is_not_lost() {
         Input::Order(crate::session::Order::EndResource("phone".into())),
     );
     assert!(!world.store.has(OFFLINE, "juliet@capulet.lit"), "the balcony may still come back");
-    world.wait(601);
+    world.wait(661);
     let chamber = world.bind("juliet@capulet.lit/chamber");
     world.says(chamber, "<presence/>");
     assert_eq!(bodies(&mut world, chamber), ["two"], "the phone has acknowledged its copy of the first");
@@ -272,7 +272,7 @@ fn a_copy_that_nobody_acknowledged_becomes_the_message_again() {
     world.closes(juliet);
     assert!(!world.store.has(OFFLINE, "juliet@capulet.lit"), "the phone may have it");
     world.leaves(phone);
-    world.wait(601);
+    world.wait(661);
     let chamber = world.bind("juliet@capulet.lit/chamber");
     world.says(chamber, "<presence/>");
     assert_eq!(bodies(&mut world, chamber), ["one"]);
