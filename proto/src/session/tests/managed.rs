@@ -447,3 +447,24 @@ fn a_connection_that_was_never_managed_costs_a_pointer() {
         SocketId { node: 1, number: 1 }
     );
 }
+
+#[test]
+fn those_who_are_lost_at_once_do_not_end_at_once() {
+    let mut world = World::default();
+    let all: Vec<String> = (0..10).map(|number| format!("guest{number}@capulet.lit")).collect();
+    for account in &all {
+        let guest = world.enter(&format!("{account}/hall"));
+        world.enables(guest, true, None);
+        world.leaves(guest);
+    }
+    let mut left = |seconds| {
+        world.wait(seconds);
+        all.iter()
+            .filter(|account| world.session(account).is_some_and(|session| !session.resources.is_empty()))
+            .count()
+    };
+    assert_eq!(left(599), 10);
+    let halfway = left(31);
+    assert!((1..10).contains(&halfway), "{halfway}");
+    assert_eq!(left(31), 0);
+}
