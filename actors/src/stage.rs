@@ -18,6 +18,21 @@ use crate::storage::{Batch, Memory, Storage};
 use crate::throttle::{Guards, Throttle};
 use crate::world::{Parts, World};
 
+/// A table of a view with these members: name, incarnation and state of each.
+pub fn table(epoch: u64, members: &[(&str, u64, State)]) -> Table {
+    let member = |(name, incarnation, state): &(&str, u64, State)| Member {
+        node: NodeId::new(name).unwrap(),
+        incarnation: Incarnation(*incarnation),
+        zone: String::new(),
+        weight: 100,
+        roles: Roles::all(),
+        state: *state,
+        voter: true,
+        link: None,
+    };
+    Table::new(View { epoch, members: members.iter().map(member).collect(), trail: vec![] })
+}
+
 /// A node of its own on this thread, with two accounts.
 pub async fn world(features: Features, limits: Limits) -> Arc<World> {
     let storage = Arc::new(Memory::default());
@@ -45,17 +60,7 @@ pub async fn world(features: Features, limits: Limits) -> Arc<World> {
         log_jids: true,
     }));
     world.set_me(7);
-    let me = Member {
-        node: NodeId::new("alone").unwrap(),
-        incarnation: Incarnation(7),
-        zone: String::new(),
-        weight: 100,
-        roles: Roles::all(),
-        state: State::Up,
-        voter: true,
-        link: None,
-    };
-    world.set_table(Arc::new(Table::new(View { epoch: 1, members: vec![me], trail: vec![] })));
+    world.set_table(Arc::new(table(1, &[("alone", 7, State::Up)])));
     world
 }
 

@@ -100,23 +100,8 @@ impl Difference {
 
 #[cfg(test)]
 mod tests {
-    use muster_cluster::{Member, NodeId, Roles, View};
-
     use super::*;
-
-    fn table(epoch: u64, members: &[(&str, u64, State)]) -> Table {
-        let member = |(name, incarnation, state): &(&str, u64, State)| Member {
-            node: NodeId::new(name).unwrap(),
-            incarnation: muster_cluster::Incarnation(*incarnation),
-            zone: String::new(),
-            weight: 100,
-            roles: Roles::all(),
-            state: *state,
-            voter: true,
-            link: None,
-        };
-        Table::new(View { epoch, members: members.iter().map(member).collect(), trail: vec![] })
-    }
+    use crate::stage::table;
 
     #[test]
     fn a_node_that_joins_gets_its_slots_from_those_who_had_them() {

@@ -210,7 +210,7 @@ mod tests {
         assert_eq!(managed.handled(3), Err(TooHigh));
         managed.trim(1);
         assert_eq!((managed.queue.len(), managed.acked()), (1, 1));
-        assert!(managed.bytes > 0);
+        assert_eq!(managed.bytes, managed.queue[0].stanza.bytes());
         managed.trim(2);
         assert_eq!(managed.bytes, 0);
     }
