@@ -74,9 +74,9 @@ pub fn is_on() -> bool {
     node(|_| ()).is_some()
 }
 
-/// Tells a simulation that a machine of this node has committed something.
-pub fn commits(kind: &'static str, address: &str, epoch: u64) {
-    node(|node| node.commits(kind, address, epoch));
+/// Tells a simulation that a machine of this node has committed something by the view of that epoch.
+pub fn commits(kind: &'static str, address: &str, epoch: impl FnOnce() -> u64) {
+    node(|node| node.commits(kind, address, epoch()));
 }
 
 /// The simulated node's monotonic clock.

@@ -48,7 +48,7 @@ impl<M: Owned> Owner<M> {
             }
             let Held { effects, via, post, commits, .. } = held;
             if commits {
-                simulation::commits(M::NAME, self.address.as_str(), self.world.epoch());
+                simulation::commits(M::NAME, self.address.as_str(), || self.world.epoch());
             }
             if post.is_some() {
                 // Who wrote what by which epoch, for those who check that no two did: `muster-chaos` reads it.
