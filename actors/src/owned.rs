@@ -289,8 +289,13 @@ impl<M: Owned> Owner<M> {
         let commits = !out.changes.is_empty();
         let lsn = self.copying.append(&world, self.slot, copied, out.changes, note);
         let _share = (M::MULTIPLIES && !world.is_alone()).then(|| world.strain.share(&out.effects));
-        self.held.push_back(Held { lsn, effects: out.effects, via, post, commits, _share });
-        self.release(ctx);
+        let held = Held { lsn, effects: out.effects, via, post, commits, _share };
+        if self.held.is_empty() && self.may_release(&held, ctx) {
+            self.perform_all(held, ctx);
+        } else {
+            self.held.push_back(held);
+            self.release(ctx);
+        }
         true
     }
 

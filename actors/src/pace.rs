@@ -39,9 +39,9 @@ struct Pace {
     is_timed: bool,
 }
 
-/// The number that a connection draws when it has to wait.
+/// The number that a connection draws when it has to wait; 0 while it does not.
 #[derive(Default)]
-pub struct Number(Option<u64>);
+pub struct Number(u64);
 
 /// Whether this connection may read now; if not, it is woken when it may.
 pub fn may_read(number: &mut Number, world: &Arc<World>, waker: &Waker) -> bool {
@@ -81,11 +81,11 @@ impl Pace {
     }
 
     fn may_read(&mut self, number: &mut Number, waker: &Waker) -> bool {
-        if let Some(drawn) = number.0 {
-            if drawn <= self.called {
-                number.0 = None;
+        if number.0 > 0 {
+            if number.0 <= self.called {
+                number.0 = 0;
             }
-            return number.0.is_none();
+            return number.0 == 0;
         }
         if self.left > 0 {
             self.left -= 1;
@@ -93,7 +93,7 @@ impl Pace {
         }
         metrics::counter!("muster_reads_delayed_total").increment(1);
         self.drawn += 1;
-        number.0 = Some(self.drawn);
+        number.0 = self.drawn;
         self.waiting.push_back(waker.clone());
         false
     }

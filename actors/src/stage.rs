@@ -71,6 +71,6 @@ pub fn connection(world: &Arc<World>) -> (SocketId, TcpStream) {
     let (tcp, address) = port.accept().unwrap();
     let admission = world.throttle.admit(address.ip(), false).unwrap();
     let listener = Arc::new(ClientListener::new(ListenerTls::None, false, None));
-    world.sockets.open(world, Connection { wire: Wire::Tcp(tcp), listener, peer: address.ip(), admission });
+    world.sockets.open(world, Connection { wire: Wire::Tcp(tcp), listener, admission });
     (SocketId { node: 7, number: 1 }, client)
 }

@@ -163,8 +163,8 @@ impl System {
         let Some(admission) = self.world.throttle.admit(peer, false) else { return };
         if !self.world.draining.load(Ordering::Relaxed) {
             let listener = listener.clone();
-            let connection = Connection { wire: Wire::Simulated(pipe), listener, peer, admission };
-            self.world.sockets.open(&self.world, connection);
+            let wire = Wire::Simulated(pipe);
+            self.world.sockets.open(&self.world, Connection { wire, listener, admission });
         }
     }
 
@@ -176,8 +176,7 @@ impl System {
         let Some(admission) = self.world.throttle.admit(peer.ip(), listener.guarded) else {
             return metrics::connection_refused();
         };
-        let connection =
-            Connection { wire: Wire::Tcp(tcp), listener: listener.clone(), peer: peer.ip(), admission };
+        let connection = Connection { wire: Wire::Tcp(tcp), listener: listener.clone(), admission };
         self.world.sockets.open(&self.world, connection);
     }
 

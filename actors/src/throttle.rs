@@ -60,19 +60,23 @@ struct Failures {
     count: u32,
 }
 
-/// A connection's place among those of its address; given back when dropped.
-pub struct Admission(Option<(Connections, IpAddr)>);
+/// A connection's place among those of its address, if they are counted; given back when dropped.
+pub struct Admission {
+    /// The address.
+    pub address: IpAddr,
+    counted: Option<Connections>,
+}
 
 type Connections = Arc<Mutex<HashMap<IpAddr, usize>>>;
 
 impl Drop for Admission {
     fn drop(&mut self) {
-        let Some((connections, address)) = &self.0 else { return };
+        let Some(connections) = &self.counted else { return };
         let mut connections = lock(connections);
-        if let Some(count) = connections.get_mut(address) {
+        if let Some(count) = connections.get_mut(&self.address) {
             *count -= 1;
             if *count == 0 {
-                connections.remove(address);
+                connections.remove(&self.address);
             }
         }
     }
@@ -104,7 +108,7 @@ impl Throttle {
     /// Lets a connection in, or not.
     pub fn admit(&self, address: IpAddr, guarded: bool) -> Option<Admission> {
         if !guarded {
-            return Some(Admission(None));
+            return Some(Admission { address, counted: None });
         }
         let mut connections = lock(&self.connections);
         let count = connections.entry(address).or_default();
@@ -112,7 +116,7 @@ impl Throttle {
             return None;
         }
         *count += 1;
-        Some(Admission(Some((self.connections.clone(), address))))
+        Some(Admission { address, counted: Some(self.connections.clone()) })
     }
 
     /// A log-in failed.

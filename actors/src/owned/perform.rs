@@ -1,5 +1,6 @@
 //! What an owner's machine wants of the world, done once its changes are committed.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
@@ -33,44 +34,57 @@ impl Names {
 }
 
 impl<M: Owned> Owner<M> {
-    /// Performs the effects whose changes are committed, in order. Without a lease they wait for it, and what a socket is told
-    /// waits for a link that is full.
+    /// Performs the effects whose changes are committed, in order. Who waits for nothing keeps no room for it.
     pub(super) fn release(&mut self, ctx: &mut Context<Self>) {
-        if !self.held.is_empty() && self.world.is_fenced() {
-            return self.release_later(ctx);
+        while let Some(held) = self.held.pop_front() {
+            if !self.may_release(&held, ctx) {
+                return self.held.push_front(held);
+            }
+            self.perform_all(held, ctx);
         }
-        let alone = self.world.ignores_fence();
-        while let Some(held) = self.held.pop_front_if(|held| alone || self.copying.is_committed(held.lsn)) {
-            let is_full = |effect: &_| matches!(effect, Effect::Socket(to, _) if self.world.is_full(to.node));
-            if held.effects.iter().any(is_full) {
-                self.held.push_front(held);
-                return self.release_later(ctx);
-            }
-            let Held { effects, via, post, commits, .. } = held;
-            if commits {
-                simulation::commits(M::NAME, self.address.as_str(), || self.world.epoch());
-            }
-            if post.is_some() {
-                // Who wrote what by which epoch, for those who check that no two did: `muster-chaos` reads it.
-                let (slot, epoch) = (self.slot, self.world.epoch());
-                tracing::trace!(target: "muster_actors::writes", role = ?M::ROLE, slot, epoch, "committed");
-            }
-            // What changes led to is in both copies: from here on this owner answers for it.
-            let own = post.map(|number| self.posted(number));
-            let mut names = Names::default();
-            for effect in effects {
-                // What a socket is told, nobody answers for.
-                if let Effect::Socket(socket, message) = effect {
-                    self.world.tell(socket, message);
-                    continue;
-                }
-                let on = own.as_ref().unwrap_or(&via);
-                let on = on.then(self.name, names.next(on, Item::receiver_of(&effect)));
-                self.perform(effect, on, &via, ctx);
-            }
-            own.into_iter().for_each(|own| own.receipt.settle());
-            via.receipt.settle();
+        self.held = VecDeque::new();
+    }
+
+    /// Whether effects need not wait: for their changes to be committed, for a lease, or, if a socket is told something, for a
+    /// link that is full.
+    pub(super) fn may_release(&mut self, held: &Held<M>, ctx: &mut Context<Self>) -> bool {
+        if !self.world.ignores_fence() && !self.copying.is_committed(held.lsn) {
+            return false;
         }
+        let is_full = |effect: &_| matches!(effect, Effect::Socket(to, _) if self.world.is_full(to.node));
+        let waits = self.world.is_fenced() || held.effects.iter().any(is_full);
+        if waits {
+            self.release_later(ctx);
+        }
+        !waits
+    }
+
+    /// Performs what a step led to.
+    pub(super) fn perform_all(&mut self, held: Held<M>, ctx: &mut Context<Self>) {
+        let Held { effects, via, post, commits, .. } = held;
+        if commits {
+            simulation::commits(M::NAME, self.address.as_str(), || self.world.epoch());
+        }
+        if post.is_some() {
+            // Who wrote what by which epoch, for those who check that no two did: `muster-chaos` reads it.
+            let (slot, epoch) = (self.slot, self.world.epoch());
+            tracing::trace!(target: "muster_actors::writes", role = ?M::ROLE, slot, epoch, "committed");
+        }
+        // What changes led to is in both copies: from here on this owner answers for it.
+        let own = post.map(|number| self.posted(number));
+        let mut names = Names::default();
+        for effect in effects {
+            // What a socket is told, nobody answers for.
+            if let Effect::Socket(socket, message) = effect {
+                self.world.tell(socket, message);
+                continue;
+            }
+            let on = own.as_ref().unwrap_or(&via);
+            let on = on.then(self.name, names.next(on, Item::receiver_of(&effect)));
+            self.perform(effect, on, &via, ctx);
+        }
+        own.into_iter().for_each(|own| own.receipt.settle());
+        via.receipt.settle();
     }
 
     fn release_later(&mut self, ctx: &mut Context<Self>) {

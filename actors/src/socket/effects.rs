@@ -18,6 +18,9 @@ use crate::gate::{Entry, Want};
 use crate::keys;
 use crate::storage::{Batch, Storage};
 
+/// Keeps the numbers of what different connections say far from each other: 2^64 by the golden ratio.
+const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+
 impl Socket {
     /// Feeds the stream and does what it asks, in order.
     pub(super) fn feed(&mut self, input: Input<'_>, ctx: &mut Context<Self>) {
@@ -50,16 +53,14 @@ impl Socket {
             Effect::LogInFailed(account) => {
                 metrics::counter!("muster_log_in_failures_total").increment(1);
                 let account_shown = account.as_ref().map(|account| self.world.shown(account).to_string());
-                tracing::info!(peer = %self.peer, jid = account_shown, stream = %self.stream.id(), "log-in failed");
-                self.world.throttle.failed(self.peer, account.as_ref(), self.listener.guarded);
+                tracing::info!(peer = %self.peer(), jid = account_shown, stream = %self.stream.id(), "log-in failed");
+                self.world.throttle.failed(self.peer(), account.as_ref(), self.listener.guarded);
             }
             Effect::Register { account, password } => self.register(account, password, ctx),
-            Effect::Bind { account, resource, anonymous } => {
-                self.attach(Want::Bind, account, Ask::Bind { resource, anonymous }, ctx);
+            Effect::Bind { resource, anonymous, .. } => {
+                self.attach(Want::Bind, Ask::Bind { resource, anonymous }, ctx);
             }
-            Effect::Resume { account, id, h } => {
-                self.attach(Want::Resume, account, Ask::Resume { id, h }, ctx);
-            }
+            Effect::Resume { id, h, .. } => self.attach(Want::Resume, Ask::Resume { id, h }, ctx),
             Effect::Stanza(mut stanza) => {
                 self.note(&mut stanza);
                 self.say(Said::Client(stanza));
@@ -73,14 +74,14 @@ impl Socket {
             Effect::Close(ending) => {
                 let jid = self.stream.account().map(|account| self.world.shown(account).to_string());
                 let (stream, why) = (self.stream.id(), ending_name(&ending));
-                tracing::debug!(socket = self.id.number, %stream, peer = %self.peer, jid, why, "stream ended");
+                tracing::debug!(socket = self.id.number, %stream, peer = %self.peer(), jid, why, "stream ended");
                 self.ending(ending.is_resumable(), ctx);
             }
         }
     }
 
     fn look_up(&mut self, account: BareJid, ctx: &mut Context<Self>) {
-        if self.listener.guarded && self.world.throttle.is_blocked(self.peer, &account) {
+        if self.listener.guarded && self.world.throttle.is_blocked(self.peer(), &account) {
             metrics::counter!("muster_log_ins_throttled_total").increment(1);
             let throttled = Err(StoreError::Away("too many failed log-ins".into()));
             return self.feed(Input::Credentials(throttled), ctx);
@@ -101,8 +102,8 @@ impl Socket {
     }
 
     /// Asks the owner for a session when there is a place.
-    fn attach(&mut self, want: Want, account: BareJid, ask: Ask, ctx: &mut Context<Self>) {
-        let entered = self.enter(want, ctx, move |socket, _| socket.ask(account, ask));
+    fn attach(&mut self, want: Want, ask: Ask, ctx: &mut Context<Self>) {
+        let entered = self.enter(want, ctx, move |socket, _| socket.ask(ask));
         if !entered {
             let why = "too many log in; please come back a little later";
             self.end(StreamError::because(StreamCondition::ResourceConstraint, why), ctx);
@@ -140,8 +141,8 @@ impl Socket {
 
     /// Makes an account for a stranger. Every attempt counts as a failed log-in does: nobody makes many.
     fn register(&mut self, account: BareJid, password: String, ctx: &mut Context<Self>) {
-        let blocked = self.listener.guarded && self.world.throttle.is_blocked(self.peer, &account);
-        self.world.throttle.failed(self.peer, None, self.listener.guarded);
+        let blocked = self.listener.guarded && self.world.throttle.is_blocked(self.peer(), &account);
+        self.world.throttle.failed(self.peer(), None, self.listener.guarded);
         if blocked {
             return self.feed(Input::Registered(Err(Condition::ResourceConstraint.into())), ctx);
         }
@@ -155,7 +156,8 @@ impl Socket {
 
     /// A stanza was read: names it in the logs.
     fn note(&self, stanza: &mut Stanza) {
-        stanza.trace = Trace(self.trace.wrapping_add(self.said + 1));
+        let source = self.id.node.wrapping_add(self.id.number << 32);
+        stanza.trace = Trace(source.wrapping_mul(SPREAD).wrapping_add(self.said + 1));
         let account = self.stream.account();
         tracing::trace!(
             trace = stanza.trace.0,

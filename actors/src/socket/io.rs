@@ -31,6 +31,8 @@ pub enum Wire {
 
 /// A connection.
 pub enum Io {
+    /// Accepted.
+    New(Wire),
     /// TCP.
     Clear(TcpStream),
     /// TLS over TCP, after or before its handshake.
@@ -46,8 +48,11 @@ impl Io {
     ///
     /// # Errors
     /// The system does not let us.
-    pub fn open(wire: Wire) -> io::Result<Self> {
-        Ok(match wire {
+    pub fn open(&mut self) -> io::Result<()> {
+        let Self::New(wire) = std::mem::replace(self, Self::Taken) else {
+            return Err(io::ErrorKind::NotConnected.into());
+        };
+        *self = match wire {
             Wire::Tcp(tcp) => {
                 tcp.set_nonblocking(true)?;
                 let tcp = TcpStream::from_std(tcp)?;
@@ -55,7 +60,8 @@ impl Io {
                 Self::Clear(tcp)
             }
             Wire::Simulated(pipe) => Self::Simulated(pipe),
-        })
+        };
+        Ok(())
     }
 
     /// Turns a clear connection into the server's side of TLS.
@@ -76,7 +82,7 @@ impl Io {
         match self {
             Self::Clear(tcp) => tcp.poll_read_ready(cx).is_ready(),
             Self::Tls(stream) => stream.get_ref().poll_read_ready(cx).is_ready(),
-            Self::Simulated(_) | Self::Taken => false,
+            Self::New(_) | Self::Simulated(_) | Self::Taken => false,
         }
     }
 
@@ -84,7 +90,7 @@ impl Io {
     pub fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), openssl::ssl::Error>> {
         match self {
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_accept(cx),
-            Self::Clear(_) | Self::Simulated(_) | Self::Taken => Poll::Ready(Ok(())),
+            Self::New(_) | Self::Clear(_) | Self::Simulated(_) | Self::Taken => Poll::Ready(Ok(())),
         }
     }
 
@@ -92,7 +98,7 @@ impl Io {
     pub fn ssl(&self) -> Option<&SslRef> {
         match self {
             Self::Tls(stream) => Some(stream.ssl()),
-            Self::Clear(_) | Self::Simulated(_) | Self::Taken => None,
+            Self::New(_) | Self::Clear(_) | Self::Simulated(_) | Self::Taken => None,
         }
     }
 
@@ -104,7 +110,7 @@ impl Io {
                 Self::Clear(tcp) => Pin::new(tcp).poll_read(cx, &mut buffer),
                 Self::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, &mut buffer),
                 Self::Simulated(pipe) => Pin::new(pipe).poll_read(cx, &mut buffer),
-                Self::Taken => Poll::Ready(Ok(())),
+                Self::New(_) | Self::Taken => Poll::Ready(Ok(())),
             })?;
             if !buffer.filled().is_empty() {
                 take(buffer.filled());
@@ -118,7 +124,7 @@ impl Io {
             Self::Clear(tcp) => Pin::new(tcp).poll_write(cx, bytes),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, bytes),
             Self::Simulated(pipe) => Pin::new(pipe).poll_write(cx, bytes),
-            Self::Taken => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+            Self::New(_) | Self::Taken => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
 
@@ -128,7 +134,7 @@ impl Io {
             Self::Clear(tcp) => Pin::new(tcp).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(cx),
             Self::Simulated(pipe) => Pin::new(pipe).poll_shutdown(cx),
-            Self::Taken => Poll::Ready(Ok(())),
+            Self::New(_) | Self::Taken => Poll::Ready(Ok(())),
         }
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFuture, AsyncContext, Context, Handler, SpawnHandle};
 use jid::FullJid;
-use muster_cluster::{Slot, simulation};
+use muster_cluster::Slot;
 use muster_proto::machine::{SocketId, ToSocket};
 use muster_proto::session::{Input as SessionInput, Session};
 use muster_proto::stanza::Stanza;
@@ -48,9 +48,7 @@ pub struct Connection {
     pub wire: Wire,
     /// Where it came in.
     pub listener: Arc<ClientListener>,
-    /// From where.
-    pub peer: IpAddr,
-    /// Its place among the connections of that address.
+    /// From where, and its place among the connections of that address.
     pub admission: Admission,
 }
 
@@ -58,7 +56,6 @@ pub struct Connection {
 pub struct Socket {
     world: Arc<World>,
     id: SocketId,
-    peer: IpAddr,
     listener: Arc<ClientListener>,
     io: Io,
     state: State,
@@ -72,18 +69,16 @@ pub struct Socket {
     said: u64,
     handled: u64,
     unhandled: Unhandled,
-    trace: u64,
     /// A timer runs that asks the client for an acknowledgement.
     asking: bool,
     heard: bool,
     log_in_timer: SpawnHandle,
     waker: Option<Waker>,
-    wire: Option<Wire>,
     /// Its number while it waits to read.
     number: Number,
     /// Its place at the gate, while it is being logged in.
     pass: Option<Pass>,
-    _admission: Admission,
+    admission: Admission,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,9 +106,8 @@ impl Socket {
         Self {
             world,
             id,
-            peer: connection.peer,
             listener: connection.listener,
-            io: Io::Taken,
+            io: Io::New(connection.wire),
             state: State::Open,
             stream: Stream::new(channel, keys::seed()),
             unsent: Unsent::default(),
@@ -123,21 +117,23 @@ impl Socket {
             said: 0,
             handled: 0,
             unhandled: Unhandled::default(),
-            trace: simulation::random(),
             asking: false,
             heard: false,
             log_in_timer: SpawnHandle::default(),
             waker: None,
-            wire: Some(connection.wire),
             number: Number::default(),
             pass: None,
-            _admission: connection.admission,
+            admission: connection.admission,
         }
     }
 
+    /// From where it comes.
+    fn peer(&self) -> IpAddr {
+        self.admission.address
+    }
+
     fn open(&mut self) -> std::io::Result<()> {
-        let wire = self.wire.take().ok_or(std::io::ErrorKind::NotConnected)?;
-        self.io = Io::open(wire)?;
+        self.io.open()?;
         if self.listener.tls == ListenerTls::Direct {
             self.io.secure(&self.listener.context())?;
             self.state = State::Handshake;
@@ -182,7 +178,7 @@ impl Socket {
             Poll::Pending => return false,
             Poll::Ready(Err(error)) => {
                 metrics::counter!("muster_tls_failures_total").increment(1);
-                tracing::debug!(peer = %self.peer, %error, "TLS handshake failed");
+                tracing::debug!(peer = %self.peer(), %error, "TLS handshake failed");
                 self.gone(ctx);
                 return false;
             }
@@ -191,7 +187,7 @@ impl Socket {
         self.state = State::Open;
         let Some(facts) = self.io.ssl().map(facts::of) else { return true };
         if self.listener.tls == ListenerTls::Direct {
-            self.stream = Stream::new(Channel::Tls(facts), keys::seed());
+            self.stream = Stream::new(Channel::tls(facts), keys::seed());
         } else {
             self.feed(Input::Encrypted(facts), ctx);
         }
@@ -279,7 +275,7 @@ impl Socket {
         (self.sid, self.pass) = (Some(sid), None);
         self.unhandled.answered();
         ctx.cancel_future(self.log_in_timer);
-        let (stream, peer) = (self.stream.id(), self.peer);
+        let (stream, peer) = (self.stream.id(), self.peer());
         tracing::debug!(jid = %self.world.shown(jid), sid, socket = self.id.number, %stream, %peer, "{how}");
     }
 
@@ -369,7 +365,7 @@ impl Socket {
         if self.unsent.len() > bytes_max && self.state != State::Gone {
             metrics::counter!("muster_slow_clients_total").increment(1);
             let jid = self.stream.account().map(|account| self.world.shown(account).to_string());
-            tracing::info!(peer = %self.peer, jid, stream = %self.stream.id(), "a client does not read; its connection is cut");
+            tracing::info!(peer = %self.peer(), jid, stream = %self.stream.id(), "a client does not read; its connection is cut");
             self.detach(true);
             self.gone(ctx);
         }

@@ -27,7 +27,7 @@ pub(super) enum Said {
 pub(super) struct Unhandled {
     words: VecDeque<(u64, Said)>,
     /// How it comes to its session, until that has answered.
-    ask: Option<(BareJid, Box<Ask>)>,
+    ask: Option<Box<Ask>>,
     /// A gap in what the session says was seen, and the rest asked for.
     pub(super) asked_again: bool,
 }
@@ -49,9 +49,9 @@ impl Unhandled {
 
 impl Socket {
     /// Asks for a session.
-    pub(super) fn ask(&mut self, account: BareJid, ask: Ask) {
+    pub(super) fn ask(&mut self, ask: Ask) {
         self.attached = true;
-        self.unhandled.ask = Some((account, Box::new(ask)));
+        self.unhandled.ask = Some(Box::new(ask));
         self.ask_for(false);
     }
 
@@ -61,7 +61,7 @@ impl Socket {
     }
 
     fn ask_for(&self, again: bool) {
-        if let Some((account, ask)) = &self.unhandled.ask {
+        if let (Some(ask), Some(account)) = (&self.unhandled.ask, self.stream.account()) {
             let input = Input::Enter { socket: self.id, ask: Ask::clone(ask), again };
             self.world.call::<Session>(account, Call::Input(input, Via::default()));
         }

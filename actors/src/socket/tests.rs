@@ -3,13 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix::Context;
+use actix::dev::ContextFut;
 use muster_proto::feature::Features;
 use muster_proto::options::Limits;
+use muster_proto::session::Session;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::Socket;
 use crate::gate::{Entry, Want};
+use crate::owned::Owner;
 use crate::sockets::SocketCall;
 use crate::world::World;
 use crate::{pace, stage};
@@ -118,4 +123,11 @@ fn who_waits_to_be_let_in_has_longer_than_who_does_nothing() {
         drop(all);
         hears(&mut newcomer, "<jid>").await;
     });
+}
+
+#[test]
+fn what_a_connection_and_a_session_keep_does_not_grow_unnoticed() {
+    // With what tokio adds to a task, the allocator's size of 1,024 bytes.
+    assert!(size_of::<ContextFut<Socket, Context<Socket>>>() <= 928);
+    assert!(size_of::<ContextFut<Owner<Session>, Context<Owner<Session>>>>() <= 928);
 }

@@ -58,7 +58,7 @@ impl Mechanism {
             // Nothing before STARTTLS (RFC 6120 §5.3.1).
             Channel::Clear => return false,
             Channel::Plain => None,
-            Channel::Tls(facts) => Some(facts),
+            Channel::Tls(facts) => facts.as_deref(),
         };
         match self {
             Self::External => tls.is_some_and(|facts| !facts.identities_at(&domain.name).is_empty()),

@@ -12,46 +12,38 @@ use crate::xml::{Build, el};
 
 impl Stream {
     /// A client without a resource sent a stanza: it may only bind one.
-    pub(super) fn unbound(
-        &mut self,
-        who: Who,
-        stanza: Stanza,
-        out: &mut Vec<Effect>,
-    ) -> Result<State, StreamError> {
-        if !is_bind(&stanza) {
-            return Err(StreamCondition::NotAuthorized.into());
-        }
+    pub(super) fn unbound(&mut self, stanza: Stanza, out: &mut Vec<Effect>) -> Result<State, StreamError> {
+        let who = self.who.as_ref().filter(|_| is_bind(&stanza));
+        let Who { account, anonymous } = who.cloned().ok_or(StreamCondition::NotAuthorized)?;
         match resource(&stanza) {
             Ok(resource) => {
-                let (account, anonymous) = (who.account.clone(), who.anonymous);
                 out.push(Effect::Bind { account, resource, anonymous });
-                Ok(State::Binding(who, Box::new(stanza)))
+                Ok(State::Binding(Box::new(stanza)))
             }
             Err(error) => {
                 answer_error(&stanza, error, out);
-                Ok(State::Unbound(who))
+                Ok(State::Unbound)
             }
         }
     }
 
     /// The resource is bound: tells the client its address.
-    pub(super) fn bound(&mut self, who: Who, iq: &Stanza, jid: FullJid, out: &mut Vec<Effect>) -> State {
+    pub(super) fn bound(&mut self, iq: &Stanza, jid: FullJid, out: &mut Vec<Effect>) -> State {
         let name = el("jid", ns::BIND).text_of(jid.as_str());
         let mut answer = iq.result(Some(&el("bind", ns::BIND).child(name)));
         (answer.to, answer.from) = (None, None);
         write_stanza(out, &answer);
-        State::Open(who, jid)
+        State::Open(jid)
     }
 
     /// A bound client sent a stanza.
     pub(super) fn stanza(
         &mut self,
-        who: Who,
         jid: FullJid,
         mut stanza: Stanza,
         out: &mut Vec<Effect>,
     ) -> Result<State, StreamError> {
-        check_from(&who, &jid, &stanza)?;
+        self.check_from(&jid, &stanza)?;
         stanza.from = None;
         let is_answer = matches!(stanza.kind, Kind::Iq(IqType::Result | IqType::Error));
         if is_answer && stanza.id.is_some() && stanza.id.as_deref() == self.idle.asked.as_deref() {
@@ -72,7 +64,7 @@ impl Stream {
                 None => Effect::Stanza(stanza),
             });
         }
-        Ok(State::Open(who, jid))
+        Ok(State::Open(jid))
     }
 
     /// Nothing came for a while: asks the client whether it is there, and gives it up if it was asked before.
@@ -82,28 +74,30 @@ impl Stream {
         env: &Env<'_>,
         out: &mut Vec<Effect>,
     ) -> Result<State, StreamError> {
-        let State::Open(who, jid) = state else { return Ok(state) };
+        let State::Open(jid) = state else { return Ok(state) };
         if self.idle.silent {
             return Err(StreamError::because(StreamCondition::ConnectionTimeout, "no answer to a ping"));
         }
         if self.ask(out) {
             self.idle.silent = true;
-            return Ok(State::Open(who, jid));
+            return Ok(State::Open(jid));
         }
         let id = format!("idle-{}", self.chance.draw(env));
         let mut ping = Stanza::iq(IqType::Get, &id, Some(&el("ping", ns::PING))).with_to(jid.clone());
-        ping.from = Jid::new(who.account.domain().as_str()).ok();
+        ping.from = Jid::new(jid.domain().as_str()).ok();
         write_stanza(out, &ping);
-        (self.idle.asked, self.idle.silent) = (Some(id), true);
-        Ok(State::Open(who, jid))
+        (self.idle.asked, self.idle.silent) = (Some(id.into()), true);
+        Ok(State::Open(jid))
     }
-}
 
-/// A client speaks for itself only (RFC 6120 §4.9.3.9, §8.1.2.1).
-pub(super) fn check_from(who: &Who, jid: &FullJid, stanza: &Stanza) -> Result<(), StreamError> {
-    match &stanza.from {
-        Some(from) if *from != *jid && *from != who.account => Err(StreamCondition::InvalidFrom.into()),
-        _ => Ok(()),
+    /// A client speaks for itself only (RFC 6120 §4.9.3.9, §8.1.2.1).
+    pub(super) fn check_from(&self, jid: &FullJid, stanza: &Stanza) -> Result<(), StreamError> {
+        match &stanza.from {
+            Some(from) if *from != *jid && self.account().is_none_or(|account| *from != *account) => {
+                Err(StreamCondition::InvalidFrom.into())
+            }
+            _ => Ok(()),
+        }
     }
 }
 

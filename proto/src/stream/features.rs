@@ -29,7 +29,7 @@ fn list(state: &State, channel: &Channel, domain: Option<&Domain>, env: &Env<'_>
     match (state, domain) {
         (State::Clear, _) => vec![el("starttls", ns::TLS).child(el("required", ns::TLS))],
         (State::LogIn, Some(domain)) => log_in(channel, domain),
-        (State::Unbound(_), Some(domain)) => logged_in(domain, env),
+        (State::Unbound, Some(domain)) => logged_in(domain, env),
         _ => vec![],
     }
 }
@@ -43,8 +43,8 @@ fn log_in(channel: &Channel, domain: &Domain) -> Vec<Element> {
     let name = |mechanism: &Mechanism| el("mechanism", ns::SASL).text_of(mechanism.name());
     let mechanisms = el("mechanisms", ns::SASL).children_of(mechanisms(channel, domain).iter().map(name));
     let bindings: Vec<_> = match channel {
-        Channel::Tls(facts) => facts.bindings().map(|(name, _)| name).collect(),
-        Channel::Clear | Channel::Plain => vec![],
+        Channel::Tls(Some(facts)) => facts.bindings().map(|(name, _)| name).collect(),
+        Channel::Clear | Channel::Plain | Channel::Tls(None) => vec![],
     };
     let mut features = vec![mechanisms];
     if !bindings.is_empty() {

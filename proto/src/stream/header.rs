@@ -23,21 +23,21 @@ impl Stream {
     ) -> Result<State, StreamError> {
         check_names(&header)?;
         let domain = domain(&header, env)?;
-        if self.domain.as_ref().is_some_and(|before| *before != domain) {
+        if self.domain.as_ref().is_some_and(|before| **before != *domain) {
             // It would be logged in at a domain where it is not known.
             return Err(StreamCondition::ImproperAddressing.into());
         }
-        self.domain = Some(domain);
+        self.domain = Some(domain.into());
         let from = header.from.as_deref().and_then(|from| Jid::new(from).ok()).map(|from| from.to_bare());
         self.lang = header.lang.filter(|lang| !lang.is_empty()).map(Into::into);
         let next = match state {
             State::Opening if self.channel == Channel::Clear => State::Clear,
             State::Opening => State::LogIn,
-            State::Reopening(who) => {
-                if header.from.is_some() && from.as_ref() != Some(&who.account) {
+            State::Reopening => {
+                if header.from.is_some() && from.as_ref() != self.account() {
                     return Err(StreamCondition::InvalidFrom.into());
                 }
-                State::Unbound(who)
+                State::Unbound
             }
             // A reader yields one header.
             _ => return Err(StreamCondition::BadFormat.into()),
@@ -56,7 +56,8 @@ impl Stream {
         attribute("xmlns", ns::CLIENT, &mut bytes);
         attribute("xmlns:stream", ns::STREAM, &mut bytes);
         let id = self.chance.draw(env);
-        self.id = u128::from_str_radix(&id, 16).expect("32 hexadecimal digits are 128 bits");
+        let number = u128::from_str_radix(&id, 16).expect("32 hexadecimal digits are 128 bits");
+        self.id = number.to_be_bytes();
         attribute("id", &id, &mut bytes);
         let first = env.options.domains.first().map(|domain| domain.name.as_str());
         if let Some(from) = self.domain.as_deref().or(first) {

@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use minidom::Element;
 
 use super::steps::write_element;
-use super::{Channel, Effect, State, Stream, StreamCondition, StreamError, TlsFacts, Who, features};
+use super::{Channel, Effect, State, Stream, StreamCondition, StreamError, Who, features};
 use crate::machine::Env;
 use crate::ns;
 use crate::options::Domain;
@@ -48,7 +48,7 @@ impl Stream {
         let at = Circumstances {
             domain: domain.name.clone(),
             tls: match &self.channel {
-                Channel::Tls(facts) => Some(facts.clone()),
+                Channel::Tls(facts) => facts.as_deref().cloned(),
                 Channel::Clear | Channel::Plain => None,
             },
             binding_offered: offered
@@ -98,12 +98,12 @@ impl Stream {
                 let text = data.map(|data| STANDARD.encode(data)).unwrap_or_default();
                 out.push(Effect::LoggedIn(account.clone()));
                 write_element(out, &el("success", ns::SASL).text_of(text));
-                self.account = Some(account.clone());
+                self.who = Some(Who { account, anonymous });
                 if let Channel::Tls(facts) = &mut self.channel {
-                    *facts = TlsFacts::default(); // Only a log-in wants to know them.
+                    *facts = None;
                 }
                 self.restart();
-                Ok(State::Reopening(Who { account, anonymous }))
+                Ok(State::Reopening)
             }
             Step::Failure(failure, account) => {
                 if failure != Failure::TemporaryAuthFailure {

@@ -5,7 +5,7 @@ use jid::FullJid;
 use minidom::Element;
 
 use super::steps::{write, write_element};
-use super::{Effect, Input, State, Stream, StreamCondition, StreamError, Who};
+use super::{Effect, Input, State, Stream, StreamCondition, StreamError};
 use crate::machine::Resumption;
 use crate::ns;
 use crate::session::{Word, is_ahead};
@@ -49,12 +49,12 @@ impl Stream {
         out: &mut Vec<Effect>,
     ) -> Result<State, StreamError> {
         match (state, element.name(), &mut self.numbers) {
-            (State::Open(who, jid), "enable", None) => match enable(element) {
+            (State::Open(jid), "enable", None) => match enable(element) {
                 Some(word) => {
                     out.push(Effect::Word(word));
-                    Ok(State::Enabling(who, jid))
+                    Ok(State::Enabling(jid))
                 }
-                None => Ok(refuse(State::Open(who, jid), Condition::BadRequest, out)),
+                None => Ok(refuse(State::Open(jid), Condition::BadRequest, out)),
             },
             // §3: at most one attempt.
             (State::Open(..), "enable", Some(_)) => {
@@ -62,7 +62,7 @@ impl Stream {
                 let why = "stream management is enabled already";
                 Err(StreamError::because(StreamCondition::PolicyViolation, why))
             }
-            (State::Unbound(who), "resume", _) => Ok(resume(who, element, out)),
+            (State::Unbound, "resume", _) => Ok(self.resume(element, out)),
             (state @ State::Open(..), "r", Some(numbers)) => {
                 out.push(Effect::Word(Word::AckRequested(numbers.heard)));
                 Ok(state)
@@ -87,15 +87,13 @@ impl Stream {
     /// The session has answered, or time has passed.
     pub(super) fn managed(&mut self, state: State, input: Input<'_>, out: &mut Vec<Effect>) -> State {
         match (state, input) {
-            (State::Enabling(who, jid), Input::Enabled { id, max }) => self.enabled(who, jid, id, max, out),
-            (State::Enabling(who, jid), Input::NotEnabled(condition)) => {
-                refuse(State::Open(who, jid), condition, out)
-            }
-            (State::Resuming(who, id), Input::Resumed(how)) => self.resumed(who, id, how, out),
-            (State::Resuming(who, _), Input::NotResumed(h)) => {
+            (State::Enabling(jid), Input::Enabled { id, max }) => self.enabled(jid, id, max, out),
+            (State::Enabling(jid), Input::NotEnabled(condition)) => refuse(State::Open(jid), condition, out),
+            (State::Resuming(id), Input::Resumed(how)) => self.resumed(id, how, out),
+            (State::Resuming(_), Input::NotResumed(h)) => {
                 // §5: the client may bind a resource now.
                 write_failed(h, Condition::ItemNotFound, out);
-                State::Unbound(who)
+                State::Unbound
             }
             (state, Input::Ack(h)) => {
                 write(out, format!("<a xmlns='{}' h='{h}'/>", ns::SM).as_bytes());
@@ -111,29 +109,32 @@ impl Stream {
     }
 
     /// The session counts from now on, and so does the stream.
-    fn enabled(
-        &mut self,
-        who: Who,
-        jid: FullJid,
-        id: Option<String>,
-        max: u32,
-        out: &mut Vec<Effect>,
-    ) -> State {
+    fn enabled(&mut self, jid: FullJid, id: Option<String>, max: u32, out: &mut Vec<Effect>) -> State {
         let resume = id.is_some().then_some("true");
         let max = id.is_some().then(|| max.to_string());
         let enabled = el("enabled", ns::SM).with_some("resume", resume).with_some("id", id);
         write_element(out, &enabled.with_some("max", max));
         self.numbers = Some(Box::default());
-        State::Open(who, jid)
+        State::Open(jid)
+    }
+
+    /// The client wants to go on with a session that it had before (§5).
+    fn resume(&self, element: &Element, out: &mut Vec<Effect>) -> State {
+        let wish = element.attr("previd").zip(h(element)).zip(self.account());
+        let Some(((previd, h), account)) = wish else {
+            return refuse(State::Unbound, Condition::BadRequest, out);
+        };
+        out.push(Effect::Resume { account: account.clone(), id: previd.to_owned(), h });
+        State::Resuming(previd.to_owned())
     }
 
     /// The session goes on with this connection.
-    fn resumed(&mut self, who: Who, previd: String, how: Resumption, out: &mut Vec<Effect>) -> State {
+    fn resumed(&mut self, previd: String, how: Resumption, out: &mut Vec<Effect>) -> State {
         let Resumption { jid, heard, sent, .. } = how;
         let resumed = el("resumed", ns::SM).with("previd", previd).with("h", heard.to_string());
         write_element(out, &resumed);
         self.numbers = Some(Box::new(Numbers { heard, wrote: sent, unasked: 0, acked: sent }));
-        State::Open(who, jid)
+        State::Open(jid)
     }
 
     /// Whether its session has to count what is said.
@@ -207,15 +208,6 @@ fn enable(element: &Element) -> Option<Word> {
         Some(_) => return None,
     };
     Some(Word::Enable { resume, max })
-}
-
-fn resume(who: Who, element: &Element, out: &mut Vec<Effect>) -> State {
-    let (Some(previd), Some(h)) = (element.attr("previd"), h(element)) else {
-        return refuse(State::Unbound(who), Condition::BadRequest, out);
-    };
-    let (account, id) = (who.account.clone(), previd.to_owned());
-    out.push(Effect::Resume { account, id: id.clone(), h });
-    State::Resuming(who, id)
 }
 
 fn h(element: &Element) -> Option<u32> {

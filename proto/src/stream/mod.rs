@@ -33,8 +33,15 @@ pub enum Channel {
     Clear,
     /// No TLS ever, on a loopback listener: log-in by any mechanism is allowed.
     Plain,
-    /// TLS stands, by STARTTLS or from the first byte (XEP-0368).
-    Tls(TlsFacts),
+    /// TLS stands, by STARTTLS or from the first byte (XEP-0368). Nobody wants to know more of it after the log-in.
+    Tls(Option<Box<TlsFacts>>),
+}
+
+impl Channel {
+    /// One that TLS protects.
+    pub fn tls(facts: TlsFacts) -> Self {
+        Self::Tls(Some(Box::new(facts)))
+    }
 }
 
 /// What log-in wants to know of a TLS connection.
@@ -187,7 +194,7 @@ pub struct Stream {
     channel: Channel,
     chance: Chance,
     /// The id of the last header that was sent.
-    id: u128,
+    id: [u8; 16],
     /// Made anew for every stream that runs over the connection.
     reader: Option<Reader>,
     state: State,
@@ -196,9 +203,9 @@ pub struct Stream {
     /// Whether our header is written for the present stream.
     greeted: bool,
     /// The domain that the client talks to, once it has said so.
-    domain: Option<String>,
+    domain: Option<Box<str>>,
     /// Who has logged in; kept to the end and after it.
-    account: Option<BareJid>,
+    who: Option<Who>,
     /// The language of stanzas that do not say theirs (RFC 6120 §8.1.5).
     lang: Option<Box<str>>,
     /// Failed log-ins.
@@ -227,17 +234,17 @@ enum State {
     /// The world must answer before it can.
     Asking(Box<Exchange>),
     /// It has logged in and must open the stream again.
-    Reopening(Who),
+    Reopening,
     /// It must bind a resource.
-    Unbound(Who),
+    Unbound,
     /// Its account must agree, which answers this IQ.
-    Binding(Who, Box<Stanza>),
+    Binding(Box<Stanza>),
     /// Its account must agree that it goes on with the session of this id.
-    Resuming(Who, String),
+    Resuming(String),
     /// It talks.
-    Open(Who, FullJid),
+    Open(FullJid),
     /// Its account must agree that its stream is managed.
-    Enabling(Who, FullJid),
+    Enabling(FullJid),
     /// Nothing comes of it any more.
     Closed,
 }
@@ -253,7 +260,7 @@ struct Who {
 #[derive(Debug, Default)]
 struct Idle {
     /// The id of the ping that it has not answered.
-    asked: Option<String>,
+    asked: Option<Box<str>>,
     /// Whether no byte came since.
     silent: bool,
 }
@@ -262,14 +269,14 @@ struct Idle {
 #[derive(Debug)]
 struct Chance {
     seed: [u8; 32],
-    count: u64,
+    count: u32,
 }
 
 impl Chance {
     /// 16 bytes as hexadecimal digits.
     fn draw(&mut self, env: &Env<'_>) -> String {
         self.count += 1;
-        let what = [self.count, env.now.0, env.random].map(u64::to_be_bytes).concat();
+        let what = [u64::from(self.count), env.now.0, env.random].map(u64::to_be_bytes).concat();
         let bytes = Hash::Sha256.hmac(&self.seed, &what);
         bytes[..16].iter().map(|byte| format!("{byte:02x}")).collect()
     }
@@ -282,13 +289,13 @@ impl Stream {
         Self {
             channel,
             chance: Chance { seed, count: 0 },
-            id: 0,
+            id: [0; 16],
             reader: None,
             state: State::Opening,
             pending: Vec::new(),
             greeted: false,
             domain: None,
-            account: None,
+            who: None,
             lang: None,
             failures: 0,
             idle: Idle::default(),
@@ -321,18 +328,18 @@ impl Stream {
 
     /// The id of its last header (RFC 6120 §4.7.3), which clients log too.
     pub fn id(&self) -> String {
-        format!("{:032x}", self.id)
+        format!("{:032x}", u128::from_be_bytes(self.id))
     }
 
     /// Who is logged in, or was when the stream ended.
     pub fn account(&self) -> Option<&BareJid> {
-        self.account.as_ref()
+        self.who.as_ref().map(|who| &who.account)
     }
 
     /// What is bound.
     pub fn jid(&self) -> Option<&FullJid> {
         match &self.state {
-            State::Open(_, jid) | State::Enabling(_, jid) => Some(jid),
+            State::Open(jid) | State::Enabling(jid) => Some(jid),
             _ => None,
         }
     }

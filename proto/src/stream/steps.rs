@@ -31,7 +31,7 @@ impl Stream {
             }
             (state, Input::Timeout(Timeout::Idle)) => self.idle(state, env, out),
             (State::Securing, Input::Encrypted(facts)) => {
-                self.channel = Channel::Tls(facts);
+                self.channel = Channel::tls(facts);
                 self.restart();
                 Ok(State::Opening)
             }
@@ -44,10 +44,10 @@ impl Stream {
                 self.proceed(exchange, step, env, out)
             }
             (State::Registering(iq), Input::Registered(made)) => Ok(self.registered(&iq, made, out)),
-            (State::Binding(who, iq), Input::Bound(jid)) => Ok(self.bound(who, &iq, jid, out)),
-            (State::Binding(who, iq), Input::Refused(error)) => {
+            (State::Binding(iq), Input::Bound(jid)) => Ok(self.bound(&iq, jid, out)),
+            (State::Binding(iq), Input::Refused(error)) => {
                 answer_error(&iq, error, out);
-                Ok(State::Unbound(who))
+                Ok(State::Unbound)
             }
             (
                 state,
@@ -131,16 +131,16 @@ impl Stream {
                 out.push(Effect::Close(Ending::Closed));
                 Ok(State::Closed)
             }
-            (State::Open(who, jid), Event::Stanza(stanza)) => self.stanza(who, jid, stanza, out),
-            (State::Open(who, jid), Event::Bad(stanza, error)) => {
-                super::bound::check_from(&who, &jid, &stanza)?;
+            (State::Open(jid), Event::Stanza(stanza)) => self.stanza(jid, stanza, out),
+            (State::Open(jid), Event::Bad(stanza, error)) => {
+                self.check_from(&jid, &stanza)?;
                 self.answer(stanza.error(error), &jid, out);
-                Ok(State::Open(who, jid))
+                Ok(State::Open(jid))
             }
-            (State::Unbound(who), Event::Stanza(stanza)) => self.unbound(who, stanza, out),
-            (State::Unbound(who), Event::Bad(stanza, error)) if super::bound::is_bind(&stanza) => {
+            (State::Unbound, Event::Stanza(stanza)) => self.unbound(stanza, out),
+            (State::Unbound, Event::Bad(stanza, error)) if super::bound::is_bind(&stanza) => {
                 answer_error(&stanza, error, out);
-                Ok(State::Unbound(who))
+                Ok(State::Unbound)
             }
             (state @ State::LogIn, Event::Stanza(stanza)) => self.stranger(state, stanza, env, out),
             // RFC 6120 §4.9.3.12: only after log-in and bind.

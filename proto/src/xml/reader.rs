@@ -3,7 +3,8 @@
 //! Bytes are looked at once. A stanza that arrives whole is never copied but for its children, which stay the bytes they
 //! were; what is kept of an incomplete one is bounded by the limits.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 
 use minidom::Element;
 
@@ -74,6 +75,16 @@ enum State {
 thread_local! {
     /// What a child of the stream is read with, lent to whichever reader is at one: between them a connection holds none.
     static SPARE: Cell<Option<Box<Unit>>> = const { Cell::new(None) };
+    /// The last start tag of a stream: most clients say the same, and share it.
+    static TAG: RefCell<Arc<Tag>> = RefCell::default();
+}
+
+/// What the start tag of a stream says that whatever follows relies on.
+#[derive(Debug, Default, PartialEq)]
+struct Tag {
+    /// The element's name with its prefix.
+    name: Box<str>,
+    outer: Outer,
 }
 
 /// Reads one stream.
@@ -85,9 +96,7 @@ pub struct Reader {
     buffer: Vec<u8>,
     /// How far that was read.
     unit: Option<Box<Unit>>,
-    outer: Outer,
-    /// The stream element's name with its prefix.
-    name: String,
+    tag: Arc<Tag>,
 }
 
 impl Reader {
@@ -95,17 +104,10 @@ impl Reader {
     pub fn new(limits: &Limits) -> Self {
         let bounds = Bounds {
             bytes_max: limits.stanza_bytes_max,
-            depth_max: limits.depth_max,
-            attributes_max: limits.attributes_max,
+            depth_max: u32::try_from(limits.depth_max).unwrap_or(u32::MAX),
+            attributes_max: u32::try_from(limits.attributes_max).unwrap_or(u32::MAX),
         };
-        Self {
-            state: State::Start,
-            bounds,
-            buffer: Vec::new(),
-            unit: None,
-            outer: Vec::new(),
-            name: String::new(),
-        }
+        Self { state: State::Start, bounds, buffer: Vec::new(), unit: None, tag: Arc::default() }
     }
 
     /// Changes how large one child of the stream may be: less before log-in.
@@ -156,8 +158,7 @@ impl Reader {
                 self.grow(new);
             }
             let bytes = if before > 0 { &self.buffer } else { new };
-            let Some((end, found)) = complete(self.state, unit, bytes, &self.outer, &bounds, &self.name)?
-            else {
+            let Some((end, found)) = complete(self.state, unit, bytes, &bounds, &self.tag)? else {
                 if bytes.len() > bounds.bytes_max {
                     return Err(too_much("larger than a stanza may be"));
                 }
@@ -216,7 +217,7 @@ impl Reader {
                 Some(Event::Header(self.header(unit, bytes)?))
             }
             Found::Footer => Some(Event::End),
-            Found::Child => match head::Head::read(unit, bytes, &self.outer)? {
+            Found::Child => match head::Head::read(unit, bytes, &self.tag.outer)? {
                 Some(head) => {
                     let head::Head { mut stanza, error, inner } = head;
                     stanza.inner = inner.into_bytes(buffer, new);
@@ -233,10 +234,15 @@ impl Reader {
     }
 
     fn header(&mut self, unit: &Unit, bytes: &[u8]) -> Result<Header, StreamError> {
-        self.outer = unit.declared(bytes);
         let root = &unit.root;
-        self.name = root.name.whole().of(bytes).to_owned();
-        let uri = |prefix: &str| self.outer.iter().find(|(declared, _)| **declared == *prefix);
+        let tag = Tag { name: root.name.whole().of(bytes).into(), outer: unit.declared(bytes) };
+        self.tag = TAG.with_borrow_mut(|last| {
+            if **last != tag {
+                *last = Arc::new(tag);
+            }
+            last.clone()
+        });
+        let uri = |prefix: &str| self.tag.outer.iter().find(|(declared, _)| **declared == *prefix);
         let uri = |prefix: &str| uri(prefix).map(|(_, uri)| uri.to_string()).unwrap_or_default();
         let mut header = Header {
             name: unit.local(bytes).to_owned(),
@@ -267,7 +273,7 @@ impl Reader {
         }
         let mut whole = Vec::with_capacity(bytes.len() + 256);
         whole.extend_from_slice(b"<stream");
-        for (prefix, uri) in &self.outer {
+        for (prefix, uri) in &self.tag.outer {
             let name = if prefix.is_empty() { "xmlns".to_owned() } else { format!("xmlns:{prefix}") };
             xml::writer::attribute(&name, uri, &mut whole);
         }
@@ -292,9 +298,8 @@ fn complete(
     state: State,
     unit: &mut Unit,
     bytes: &[u8],
-    outer: &Outer,
     bounds: &Bounds,
-    name: &str,
+    tag: &Tag,
 ) -> Result<Option<(usize, Found)>, StreamError> {
     if bytes[0] != b'<' {
         chars::check(&bytes[..1])?;
@@ -313,11 +318,13 @@ fn complete(
             unit.read_header(bytes, bounds)?.map(|end| (end, Found::Header))
         }
         (State::Open | State::Over, b'/') => match unit.read_footer(bytes)? {
-            Some((end, closed)) if closed == name.as_bytes() => Some((end, Found::Footer)),
+            Some((end, closed)) if closed == tag.name.as_bytes() => Some((end, Found::Footer)),
             Some(_) => return Err(not_well_formed("the end of another element than the stream")),
             None => None,
         },
-        (State::Open | State::Over, _) => unit.read(bytes, outer, bounds)?.map(|end| (end, Found::Child)),
+        (State::Open | State::Over, _) => {
+            unit.read(bytes, &tag.outer, bounds)?.map(|end| (end, Found::Child))
+        }
     })
 }
 

@@ -18,8 +18,8 @@ const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     pub(super) bytes_max: usize,
-    pub(super) depth_max: usize,
-    pub(super) attributes_max: usize,
+    pub(super) depth_max: u32,
+    pub(super) attributes_max: u32,
 }
 
 /// The prefixes that the stream header declared, the empty one for the default namespace.
@@ -188,11 +188,11 @@ impl Unit {
         outer: &Outer,
         bounds: &Bounds,
     ) -> Result<Tag, StreamError> {
-        if self.open.len() == bounds.depth_max {
+        if self.open.len() == bounds.depth_max as usize {
             return Err(too_much("elements are nested too deeply"));
         }
         let mut attributes = std::mem::take(&mut self.attributes);
-        let tag = token::start_tag(bytes, span, &mut attributes, bounds.attributes_max)?;
+        let tag = token::start_tag(bytes, span, &mut attributes, bounds.attributes_max as usize)?;
         self.open.push(Open { name: tag.name.whole(), scopes: self.scopes.len() });
         self.elements += 1;
         for attribute in &attributes {

@@ -107,7 +107,6 @@ fn prepare(connection: &mut Connection, config: &Config) -> rusqlite::Result<()>
             Synchronous::Full => "FULL",
         },
     )?;
-    connection.pragma_update(None, "cache_size", -8_192)?;
     // After a burst the log file shrinks again at the next checkpoint.
     connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
     connection.pragma_update(None, "temp_store", "MEMORY")

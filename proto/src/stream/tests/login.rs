@@ -85,7 +85,7 @@ fn a_failure_says_why_and_too_many_end_the_stream() {
 
 #[test]
 fn a_wrong_password_is_counted_and_may_be_tried_again() {
-    let mut scene = greeted(Channel::Tls(facts()));
+    let mut scene = greeted(Channel::tls(facts()));
     for _ in 1..5 {
         scene.says(&auth("PLAIN", b"\0juliet\0paris"));
         assert!(matches!(scene.next(), Effect::Lookup(_)));
@@ -126,7 +126,7 @@ fn a_store_that_is_away_is_not_a_wrong_password() {
 #[test]
 fn a_certificate_and_nobody_log_in_where_they_may() {
     let juliet_cert = TlsFacts { client_identities: vec!["juliet@capulet.lit".parse().unwrap()], ..facts() };
-    let mut scene = Scene::on(Channel::Tls(juliet_cert));
+    let mut scene = Scene::on(Channel::tls(juliet_cert));
     scene.says(HEADER);
     assert!(
         scene.hears().contains("<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>EXTERNAL<")

@@ -103,8 +103,7 @@ fn what_is_wrong_with_a_stanza_is_answered() {
 fn the_language_of_the_stream_is_that_of_its_stanzas() {
     let mut scene = Scene::logged_in();
     scene.stream.restart();
-    scene.stream.state =
-        State::Reopening(Who { account: "juliet@capulet.lit".parse().unwrap(), anonymous: false });
+    scene.stream.state = State::Reopening;
     scene.says(&HEADER.replace("to=", "xml:lang='it' to="));
     scene.says("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
     scene.answers(Input::Bound("juliet@capulet.lit/balcony".parse().unwrap()));

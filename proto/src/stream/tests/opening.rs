@@ -30,7 +30,7 @@ fn a_clear_stream_must_start_tls_and_then_starts_again() {
 
 #[test]
 fn tls_is_started_once() {
-    let mut scene = Scene::on(Channel::Tls(facts()));
+    let mut scene = Scene::on(Channel::tls(facts()));
     scene.says(HEADER);
     scene.hears();
     scene.says("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
