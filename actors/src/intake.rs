@@ -149,9 +149,10 @@ impl<I> Intake<I> {
         first.into_iter().chain(rest)
     }
 
-    /// Forgets clients of which there is nothing to say.
+    /// Forgets clients of which there is nothing to say, and keeps no room for them.
     pub fn tidy(&mut self) {
         self.lanes.retain(|lane| !lane.entries.is_empty() || lane.done.is_some());
+        self.lanes.shrink_to_fit();
     }
 
     /// Whether nobody has said anything since it was tidied.
@@ -239,7 +240,7 @@ mod tests {
         said(&mut intake, 5, 21).settle();
         assert_eq!(intake.tell_all().collect::<Vec<_>>(), [done(5, 21)]);
         intake.tidy();
-        assert!(intake.is_clear() && intake.is_empty());
+        assert!(intake.is_clear() && intake.is_empty() && intake.lanes.capacity() == 0);
     }
 
     #[test]
