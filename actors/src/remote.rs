@@ -180,8 +180,8 @@ pub enum SessionMail {
         socket: SocketId,
         /// Which one.
         ask: Ask,
-        /// It was told to ask again.
-        again: bool,
+        /// It is there still, told that this one has what it asks for.
+        instead_of: Option<SocketId>,
     },
     /// A client said something.
     Client {
@@ -229,7 +229,7 @@ impl SessionMail {
     /// What crosses a link of an input; `None` for what a node only tells itself.
     pub fn from_input(input: session::Input, said: Option<(SocketId, u64)>) -> Option<Self> {
         Some(match input {
-            session::Input::Enter { socket, ask, again } => Self::Enter { socket, ask, again },
+            session::Input::Enter { socket, ask, instead_of } => Self::Enter { socket, ask, instead_of },
             session::Input::Client { sid, stanza } => Self::Client { sid, stanza, said },
             session::Input::Closed { socket, resumable } => Self::Closed { socket, resumable },
             session::Input::Word { sid, socket, word } => Self::Word { sid, socket, word, said },
@@ -245,7 +245,7 @@ impl SessionMail {
     /// The input.
     pub fn into_input(self) -> session::Input {
         match self {
-            Self::Enter { socket, ask, again } => session::Input::Enter { socket, ask, again },
+            Self::Enter { socket, ask, instead_of } => session::Input::Enter { socket, ask, instead_of },
             Self::Client { sid, stanza, .. } => session::Input::Client { sid, stanza },
             Self::Closed { socket, resumable } => session::Input::Closed { socket, resumable },
             Self::Word { sid, socket, word, .. } => session::Input::Word { sid, socket, word },

@@ -15,9 +15,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::{GossipFacts, NodeId};
 
 /// The two ends of something that carries bytes in order.
-pub trait Pipe: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Pipe for T {}
+pub trait Pipe: AsyncRead + AsyncWrite + Send + Unpin + 'static {
+    /// Whether it is known that the other end was closed, though what came before may not be read yet.
+    fn is_closed_there(&self) -> bool;
+}
 
 /// An answer that takes its time.
 pub type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;

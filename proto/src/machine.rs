@@ -152,8 +152,8 @@ pub enum ToSocket {
     Interrupt(StreamError),
     /// Something that the client said was lost on its way: say again all that is not handled.
     Repeat,
-    /// Another connection has what it asked for: ask again, if it is still there.
-    AskAgain,
+    /// That connection has what it asked for: ask again, if it is still there.
+    AskAgain(SocketId),
 }
 
 /// How a managed stream goes on (XEP-0198 §5).

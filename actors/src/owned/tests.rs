@@ -80,7 +80,7 @@ fn a_room_that_panics_keeps_its_occupants() {
         let world = clumsy_world(clumsy.clone()).await;
         let (socket, _client) = stage::connection(&world);
         let ask = Ask::Bind { resource: Some("a".into()), anonymous: false };
-        let bind = Input::Enter { socket, ask, again: false };
+        let bind = Input::Enter { socket, ask, instead_of: None };
         world.call::<Session>(&"romeo@capulet.lit".parse().unwrap(), Call::Input(bind, Via::default()));
         let romeo = "from='romeo@capulet.lit/a'";
         says(

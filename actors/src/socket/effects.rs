@@ -57,10 +57,7 @@ impl Socket {
                 self.world.throttle.failed(self.peer(), account.as_ref(), self.listener.guarded);
             }
             Effect::Register { account, password } => self.register(account, password, ctx),
-            Effect::Bind { resource, anonymous, .. } => {
-                self.attach(Want::Bind, Ask::Bind { resource, anonymous }, ctx);
-            }
-            Effect::Resume { id, h, .. } => self.attach(Want::Resume, Ask::Resume { id, h }, ctx),
+            Effect::Enter(ask) => self.attach(ask, ctx),
             Effect::Stanza(mut stanza) => {
                 self.note(&mut stanza);
                 self.say(Said::Client(stanza));
@@ -102,7 +99,11 @@ impl Socket {
     }
 
     /// Asks the owner for a session when there is a place.
-    fn attach(&mut self, want: Want, ask: Ask, ctx: &mut Context<Self>) {
+    fn attach(&mut self, ask: Ask, ctx: &mut Context<Self>) {
+        let want = match ask {
+            Ask::Bind { .. } => Want::Bind,
+            Ask::Resume { .. } => Want::Resume,
+        };
         let entered = self.enter(want, ctx, move |socket, _| socket.ask(ask));
         if !entered {
             let why = "too many log in; please come back a little later";
@@ -124,8 +125,12 @@ impl Socket {
             }
             Entry::Later(turn) => {
                 ctx.spawn(turn.into_actor(self).map(|pass, socket, ctx| {
-                    // While it waited the stream may have ended.
-                    if let (Ok(pass), false) = (pass, matches!(socket.state, State::Ending | State::Gone)) {
+                    // While it waited the stream may have ended, and the client may have left.
+                    let goes_on = !matches!(socket.state, State::Ending | State::Gone);
+                    if let Ok(pass) = pass
+                        && goes_on
+                        && socket.is_there(ctx)
+                    {
                         socket.pass = Some(pass);
                         then(socket, ctx);
                     }

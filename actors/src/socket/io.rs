@@ -2,12 +2,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker, ready};
 
 use muster_cluster::simulation::Pipe;
 use openssl::ssl::{Ssl, SslContextRef, SslRef};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_openssl::SslStream;
 
@@ -86,6 +86,16 @@ impl Io {
         }
     }
 
+    /// Whether the client has closed its side, though what it said before may not be read yet.
+    pub fn is_closed_there(&self) -> bool {
+        match self {
+            Self::Clear(tcp) => is_read_closed(tcp),
+            Self::Tls(stream) => is_read_closed(stream.get_ref()),
+            Self::Simulated(pipe) => pipe.is_closed_there(),
+            Self::New(_) | Self::Taken => false,
+        }
+    }
+
     /// Goes on with the handshake.
     pub fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), openssl::ssl::Error>> {
         match self {
@@ -137,6 +147,11 @@ impl Io {
             Self::New(_) | Self::Taken => Poll::Ready(Ok(())),
         }
     }
+}
+
+fn is_read_closed(tcp: &TcpStream) -> bool {
+    let known = pin!(tcp.ready(Interest::READABLE)).poll(&mut Context::from_waker(Waker::noop()));
+    matches!(known, Poll::Ready(Ok(ready)) if ready.is_read_closed())
 }
 
 /// Output that waits for the client to read. Its buffer is lent by the arbiter, too: one that is read holds none.

@@ -232,6 +232,16 @@ impl Socket {
         }
     }
 
+    /// Whether the client is there still. Nothing is read while its stream waits for an answer, so it is not noticed that it left.
+    fn is_there(&mut self, ctx: &mut Context<Self>) -> bool {
+        let is_there = !self.io.is_closed_there();
+        if !is_there {
+            self.feed(Input::PeerClosed, ctx);
+            self.wake();
+        }
+        is_there
+    }
+
     fn broken(&mut self, ctx: &mut Context<Self>) {
         self.unsent = Unsent::default();
         self.feed(Input::PeerClosed, ctx);
@@ -316,7 +326,7 @@ impl Socket {
                 self.unhandled.handled(handled);
             }
             ToSocket::Repeat => self.say_again(ctx),
-            ToSocket::AskAgain => self.ask_again(),
+            ToSocket::AskAgain(holder) => self.ask_again(holder, ctx),
             // Said again by the next owner.
             ToSocket::Bound { .. } | ToSocket::Resumed(_) if self.sid.is_some() => {}
             ToSocket::Bound { sid, jid } => {

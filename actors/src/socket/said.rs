@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use actix::Context;
 use jid::BareJid;
+use muster_proto::machine::SocketId;
 use muster_proto::session::{Ask, Input, Session, Word};
 use muster_proto::stanza::Stanza;
 use muster_proto::stream::{StreamCondition, StreamError};
@@ -52,17 +53,20 @@ impl Socket {
     pub(super) fn ask(&mut self, ask: Ask) {
         self.attached = true;
         self.unhandled.ask = Some(Box::new(ask));
-        self.ask_for(false);
+        self.ask_for(None);
     }
 
-    /// Another connection has what it asked for; this one is still there.
-    pub(super) fn ask_again(&mut self) {
-        self.ask_for(true);
+    /// That connection has what this one asked for, and may be the later one: its client has waited long, left and come to its
+    /// session by another node. Whoever is there still takes its place.
+    pub(super) fn ask_again(&mut self, holder: SocketId, ctx: &mut Context<Self>) {
+        if self.is_there(ctx) {
+            self.ask_for(Some(holder));
+        }
     }
 
-    fn ask_for(&self, again: bool) {
+    fn ask_for(&self, instead_of: Option<SocketId>) {
         if let (Some(ask), Some(account)) = (&self.unhandled.ask, self.stream.account()) {
-            let input = Input::Enter { socket: self.id, ask: Ask::clone(ask), again };
+            let input = Input::Enter { socket: self.id, ask: Ask::clone(ask), instead_of };
             self.world.call::<Session>(account, Call::Input(input, Via::default()));
         }
     }
@@ -112,6 +116,6 @@ impl Socket {
             self.reattach();
             return self.say_again(ctx);
         }
-        self.ask_for(false);
+        self.ask_for(None);
     }
 }

@@ -1,5 +1,6 @@
 //! A client is given up when it says nothing, not when this server is behind.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,12 +37,31 @@ fn stranger(world: &Arc<World>) -> TcpStream {
 /// A client that has asked for a session.
 async fn newcomer(world: &Arc<World>) -> TcpStream {
     let mut client = stranger(world);
+    client.write_all(words().as_bytes()).await.unwrap();
+    client
+}
+
+/// All that a client says to come to a session.
+fn words() -> String {
     let header = "<stream:stream to='capulet.lit' version='1.0' xmlns='jabber:client' \
                   xmlns:stream='http://etherx.jabber.org/streams'>";
     let auth = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AHJvbWVvAHIwbTMw</auth>";
-    let bind = "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>";
-    client.write_all(format!("{header}{auth}{header}{bind}").as_bytes()).await.unwrap();
-    client
+    let bind = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>orchard</resource></bind>";
+    format!("{header}{auth}{header}<iq type='set' id='b'>{bind}</iq>")
+}
+
+/// A client that says all that and leaves at once.
+async fn hurried(world: &Arc<World>) {
+    let (_, mut client) = stage::connection(world);
+    client.write_all(words().as_bytes()).unwrap();
+    drop(client);
+    let others = world.sockets.count() - 1;
+    let gone = async {
+        while world.sockets.count() > others {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, gone).await.expect("its connection is given up");
 }
 
 /// A client that has a session.
@@ -122,6 +142,18 @@ fn who_waits_to_be_let_in_has_longer_than_who_does_nothing() {
         hears(&mut stranger, "<connection-timeout").await;
         drop(all);
         hears(&mut newcomer, "<jid>").await;
+    });
+}
+
+#[test]
+fn who_has_left_takes_nobodys_place() {
+    actix::System::new().block_on(async {
+        let world = world(Limits::default()).await;
+        let mut client = client(&world).await;
+        hurried(&world).await;
+        client.write_all(b"<iq type='get' id='here'><ping xmlns='urn:xmpp:ping'/></iq>").await.unwrap();
+        let all = hears(&mut client, "id='here'").await;
+        assert!(!all.contains("<conflict"), "{all}");
     });
 }
 

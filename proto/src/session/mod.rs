@@ -88,8 +88,9 @@ pub enum Input {
         socket: SocketId,
         /// Which session.
         ask: Ask,
-        /// It was told to ask again ([`ToSocket::AskAgain`](crate::machine::ToSocket::AskAgain)): it is there still, and this was not long under way.
-        again: bool,
+        /// Told that this one has what it asks for, it is there still
+        /// ([`ToSocket::AskAgain`](crate::machine::ToSocket::AskAgain)).
+        instead_of: Option<SocketId>,
     },
     /// A client of this account sent a stanza. `from` is not set yet.
     Client {
@@ -245,7 +246,7 @@ impl Machine for Session {
         let first = out.effects.len();
         self.under_way.share = None;
         match input {
-            Input::Enter { socket, ask, again } => self.asked(socket, ask, again, env, out),
+            Input::Enter { socket, ask, instead_of } => self.asked(socket, ask, instead_of, env, out),
             Input::Client { sid, stanza } => self.client(sid, stanza, env, out),
             Input::Word { sid, socket, word } => self.word(sid, socket, word, env, out),
             Input::Handled { sid, number } => self.counted_up_to(sid, number, out),

@@ -84,19 +84,27 @@ impl Session {
         !self.anonymous && self.offline.count < env.options.limits.offline_messages_max as u64
     }
 
-    /// Gives what waits to the clients that want messages: once, in order, and removed only after it is handed over.
+    /// Gives what waits to the clients that want messages: once, in order, and removed only after it is handed over. Who comes
+    /// while that is under way gets none of it: it is for whose presence came first (XEP-0160 §2).
     pub(super) fn hand_over(&mut self, out: &mut Out<Self>) {
-        if self.under_way.handing_over || self.offline.count == 0 || self.readers().is_empty() {
+        if !self.under_way.handing_over {
+            self.hand_over_to(self.readers(), out);
+        }
+    }
+
+    fn hand_over_to(&mut self, mut readers: Vec<u64>, out: &mut Out<Self>) {
+        if self.offline.count == 0 || readers.is_empty() {
             return;
         }
         self.under_way.handing_over = true;
         let page = Page { after: Some(self.offline.taken), limit: PAGE_MESSAGES, ..Page::default() };
-        out.ask(Query::Page(self.offline_key(), page), |session, reply, env, out| {
+        out.ask(Query::Page(self.offline_key(), page), move |session, reply, env, out| {
             session.under_way.handing_over = false;
             let Ok(Reply::Page(messages)) = reply else { return };
-            let readers = session.readers();
+            let present = session.readers();
+            readers.retain(|sid| present.contains(sid));
             if readers.is_empty() {
-                return; // gone again: it goes on waiting
+                return session.hand_over(out); // gone again: it waits for others
             }
             let Some((last, _)) = messages.last() else {
                 if session.under_way.keeping > 0 {
@@ -117,7 +125,7 @@ impl Session {
             }
             // If this fails they may be heard again after the machine was put away: better twice than never.
             out.store(vec![Write::Trim(session.offline_key(), last)], |_, _, _, _| {});
-            session.hand_over(out);
+            session.hand_over_to(readers, out);
         });
     }
 

@@ -77,18 +77,20 @@ impl Session {
 
 /// How a resource is bound.
 impl Session {
-    /// A connection has logged in and wants a session. What another one has it gets only when it says that it is there still: a word may be
-    /// long under way, and its client has come to its session by another node since then.
+    /// A connection has logged in and wants a session. What another one has it gets only when it was told of that very one and
+    /// says that it is there still: a word may be long under way, and its client has come to its session by another node since.
     pub(super) fn asked(
         &mut self,
         socket: SocketId,
         ask: Ask,
-        again: bool,
+        instead_of: Option<SocketId>,
         env: &Env<'_>,
         out: &mut Out<Self>,
     ) {
-        if !again && self.is_held_by_another(socket, &ask) {
-            return out.socket(socket, ToSocket::AskAgain);
+        if let Some(holder) = self.holder(&ask).filter(|holder| *holder != socket)
+            && instead_of != Some(holder)
+        {
+            return out.socket(socket, ToSocket::AskAgain(holder));
         }
         match ask {
             Ask::Bind { resource, anonymous } => self.bind(socket, resource, anonymous, env, out),
@@ -96,7 +98,8 @@ impl Session {
         }
     }
 
-    fn is_held_by_another(&self, socket: SocketId, ask: &Ask) -> bool {
+    /// Who has what is asked for.
+    fn holder(&self, ask: &Ask) -> Option<SocketId> {
         let holder = match ask {
             Ask::Bind { resource, .. } => resource.as_deref().and_then(|name| self.resource_named(name)),
             Ask::Resume { id, h } => {
@@ -106,7 +109,7 @@ impl Session {
                 })
             }
         };
-        holder.is_some_and(|resource| resource.socket != socket)
+        holder.map(|resource| resource.socket)
     }
 
     fn bind(

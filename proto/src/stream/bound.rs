@@ -3,21 +3,22 @@
 use jid::{FullJid, Jid, ResourcePart};
 
 use super::steps::{answer_error, write_stanza};
-use super::{Effect, State, Stream, StreamCondition, StreamError, Who};
+use super::{Effect, State, Stream, StreamCondition, StreamError};
 use crate::machine::Env;
 use crate::ns;
-use crate::session::Word;
+use crate::session::{Ask, Word};
 use crate::stanza::{Condition, IqType, Kind, Stanza, StanzaError};
 use crate::xml::{Build, el};
 
 impl Stream {
     /// A client without a resource sent a stanza: it may only bind one.
     pub(super) fn unbound(&mut self, stanza: Stanza, out: &mut Vec<Effect>) -> Result<State, StreamError> {
-        let who = self.who.as_ref().filter(|_| is_bind(&stanza));
-        let Who { account, anonymous } = who.cloned().ok_or(StreamCondition::NotAuthorized)?;
+        let (Some(who), true) = (&self.who, is_bind(&stanza)) else {
+            return Err(StreamCondition::NotAuthorized.into());
+        };
         match resource(&stanza) {
             Ok(resource) => {
-                out.push(Effect::Bind { account, resource, anonymous });
+                out.push(Effect::Enter(Ask::Bind { resource, anonymous: who.anonymous }));
                 Ok(State::Binding(Box::new(stanza)))
             }
             Err(error) => {

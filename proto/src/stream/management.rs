@@ -8,7 +8,7 @@ use super::steps::{write, write_element};
 use super::{Effect, Input, State, Stream, StreamCondition, StreamError};
 use crate::machine::Resumption;
 use crate::ns;
-use crate::session::{Word, is_ahead};
+use crate::session::{Ask, Word, is_ahead};
 use crate::stanza::{Condition, Stanza};
 use crate::xml::{Build, el};
 
@@ -62,7 +62,7 @@ impl Stream {
                 let why = "stream management is enabled already";
                 Err(StreamError::because(StreamCondition::PolicyViolation, why))
             }
-            (State::Unbound, "resume", _) => Ok(self.resume(element, out)),
+            (State::Unbound, "resume", _) => Ok(Self::resume(element, out)),
             (state @ State::Open(..), "r", Some(numbers)) => {
                 out.push(Effect::Word(Word::AckRequested(numbers.heard)));
                 Ok(state)
@@ -119,12 +119,11 @@ impl Stream {
     }
 
     /// The client wants to go on with a session that it had before (§5).
-    fn resume(&self, element: &Element, out: &mut Vec<Effect>) -> State {
-        let wish = element.attr("previd").zip(h(element)).zip(self.account());
-        let Some(((previd, h), account)) = wish else {
+    fn resume(element: &Element, out: &mut Vec<Effect>) -> State {
+        let Some((previd, h)) = element.attr("previd").zip(h(element)) else {
             return refuse(State::Unbound, Condition::BadRequest, out);
         };
-        out.push(Effect::Resume { account: account.clone(), id: previd.to_owned(), h });
+        out.push(Effect::Enter(Ask::Resume { id: previd.to_owned(), h }));
         State::Resuming(previd.to_owned())
     }
 

@@ -21,7 +21,7 @@ pub use management::Wrote;
 
 use crate::machine::{Env, Resumption};
 use crate::sasl::{Credentials, Derivation, Derived, Exchange, Hash};
-use crate::session::Word;
+use crate::session::{Ask, Word};
 use crate::stanza::{Condition, Stanza, StanzaError};
 use crate::store::StoreError;
 use crate::xml::reader::Reader;
@@ -67,9 +67,9 @@ pub enum Input<'a> {
     Credentials(Result<Option<Credentials>, StoreError>),
     /// The answer to [`Effect::Derive`].
     Derived(Derived),
-    /// The answer to [`Effect::Bind`]: the resource is bound.
+    /// The answer to [`Ask::Bind`]: the resource is bound.
     Bound(FullJid),
-    /// The answer to [`Effect::Bind`]: it is not.
+    /// The answer to [`Ask::Bind`]: it is not.
     Refused(StanzaError),
     /// The answer to [`Effect::Register`].
     Registered(Result<(), StanzaError>),
@@ -82,9 +82,9 @@ pub enum Input<'a> {
     },
     /// The answer to [`Word::Enable`]: it is not.
     NotEnabled(Condition),
-    /// The answer to [`Effect::Resume`]: it goes on.
+    /// The answer to [`Ask::Resume`]: it goes on.
     Resumed(Resumption),
-    /// The answer to [`Effect::Resume`]: it does not. So many of the client's stanzas were handled, if that is known.
+    /// The answer to [`Ask::Resume`]: it does not. So many of the client's stanzas were handled, if that is known.
     NotResumed(Option<u32>),
     /// The answer to [`Word::AckRequested`]: so many of the client's stanzas were handled.
     Ack(u32),
@@ -131,24 +131,9 @@ pub enum Effect {
         /// Its password.
         password: String,
     },
-    /// Bind a resource and say [`Input::Bound`] or [`Input::Refused`].
-    Bind {
-        /// Whose.
-        account: BareJid,
-        /// The resource that the client wishes.
-        resource: Option<String>,
-        /// Whether the account lives only as long as this stream.
-        anonymous: bool,
-    },
-    /// Go on with a managed session and say [`Input::Resumed`] or [`Input::NotResumed`] (XEP-0198 §5).
-    Resume {
-        /// Whose.
-        account: BareJid,
-        /// As [`Input::Enabled`] named it.
-        id: String,
-        /// The client has handled our stanzas up to this number.
-        h: u32,
-    },
+    /// Ask the account that logged in for a session, and say [`Input::Bound`] or [`Input::Refused`], [`Input::Resumed`] or
+    /// [`Input::NotResumed`].
+    Enter(Ask),
     /// A bound client's stanza: `from` is checked and removed, `to` as sent.
     Stanza(Stanza),
     /// What a client says that is managed, or wants to be: its session must hear it in this order. Stanzas as in

@@ -441,7 +441,7 @@ impl World {
         let client = Client(self.sockets.len());
         let address = Some(account.clone());
         self.sockets.push(Socket { address, ask: Some(ask.clone()), ..Socket::default() });
-        let input = session::Input::Enter { socket: client.socket(), ask, again: false };
+        let input = session::Input::Enter { socket: client.socket(), ask, instead_of: None };
         self.happens(Event::Session(account.clone(), input));
         client
     }
@@ -453,9 +453,9 @@ impl World {
             ToSocket::Bound { sid, jid } => socket.bound = Some((*sid, jid.clone())),
             ToSocket::Refused(error) => socket.refused = Some(error.clone()),
             ToSocket::End(error) | ToSocket::Interrupt(error) => socket.ended = Some(error.clone()),
-            ToSocket::AskAgain => {
+            ToSocket::AskAgain(holder) => {
                 let (Some(account), Some(ask)) = (socket.address.clone(), socket.ask.clone()) else { return };
-                let input = session::Input::Enter { socket: socket_id, ask, again: true };
+                let input = session::Input::Enter { socket: socket_id, ask, instead_of: Some(*holder) };
                 return self.events.push_back(Event::Session(account, input));
             }
             _ => {}

@@ -76,12 +76,12 @@ thread_local! {
     /// What a child of the stream is read with, lent to whichever reader is at one: between them a connection holds none.
     static SPARE: Cell<Option<Box<Unit>>> = const { Cell::new(None) };
     /// The last start tag of a stream: most clients say the same, and share it.
-    static TAG: RefCell<Arc<Tag>> = RefCell::default();
+    static LAST_TAG: RefCell<Arc<StreamTag>> = RefCell::default();
 }
 
 /// What the start tag of a stream says that whatever follows relies on.
 #[derive(Debug, Default, PartialEq)]
-struct Tag {
+struct StreamTag {
     /// The element's name with its prefix.
     name: Box<str>,
     outer: Outer,
@@ -96,7 +96,7 @@ pub struct Reader {
     buffer: Vec<u8>,
     /// How far that was read.
     unit: Option<Box<Unit>>,
-    tag: Arc<Tag>,
+    tag: Arc<StreamTag>,
 }
 
 impl Reader {
@@ -235,8 +235,8 @@ impl Reader {
 
     fn header(&mut self, unit: &Unit, bytes: &[u8]) -> Result<Header, StreamError> {
         let root = &unit.root;
-        let tag = Tag { name: root.name.whole().of(bytes).into(), outer: unit.declared(bytes) };
-        self.tag = TAG.with_borrow_mut(|last| {
+        let tag = StreamTag { name: root.name.whole().of(bytes).into(), outer: unit.declared(bytes) };
+        self.tag = LAST_TAG.with_borrow_mut(|last| {
             if **last != tag {
                 *last = Arc::new(tag);
             }
@@ -299,7 +299,7 @@ fn complete(
     unit: &mut Unit,
     bytes: &[u8],
     bounds: &Bounds,
-    tag: &Tag,
+    tag: &StreamTag,
 ) -> Result<Option<(usize, Found)>, StreamError> {
     if bytes[0] != b'<' {
         chars::check(&bytes[..1])?;

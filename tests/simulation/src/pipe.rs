@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
+use muster_cluster::simulation::Pipe;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -131,6 +132,15 @@ impl End {
             none => none.insert(Box::pin(sleep_until(at))),
         };
         alarm.as_mut().poll(cx)
+    }
+}
+
+impl Pipe for End {
+    fn is_closed_there(&self) -> bool {
+        let (me, peer) = self.places();
+        let closed = lock(&self.wire.lanes[1 - self.side]).end;
+        let is_known = |(at, how)| how == Closing::Reset || how == Closing::End && at <= Instant::now();
+        closed.is_some_and(is_known) && self.network.passes(peer, me)
     }
 }
 

@@ -9,6 +9,7 @@ use muster_proto::feature::Features;
 use muster_proto::machine::{Env, ToSocket};
 use muster_proto::options::{Domain, Limits, Options};
 use muster_proto::sasl::Credentials;
+use muster_proto::session::Ask;
 use muster_proto::stanza::Condition;
 use muster_proto::store::{Key, Query, Reply, StoreError, collection};
 use muster_proto::stream::{Channel, Effect, Input, Stream, Wrote};
@@ -154,7 +155,8 @@ impl Machines {
                 };
                 self.feed(number, Input::Registered(made));
             }
-            Effect::Bind { account, resource, anonymous } => {
+            Effect::Enter(Ask::Bind { resource, anonymous }) => {
+                let Some(account) = self.lines[number].stream.account().cloned() else { return };
                 let client = self.world.connect(&account, resource.as_deref(), anonymous);
                 if let Some(error) = self.world.refused(client) {
                     return self.feed(number, Input::Refused(error));
@@ -169,7 +171,8 @@ impl Machines {
                 self.answer_for_others();
                 self.settle();
             }
-            Effect::Resume { account, id, h } => {
+            Effect::Enter(Ask::Resume { id, h }) => {
+                let Some(account) = self.lines[number].stream.account().cloned() else { return };
                 self.lines[number].client = Some(self.world.resumes(account.as_str(), &id, h));
                 self.settle();
             }
@@ -221,7 +224,7 @@ impl Machines {
             ToSocket::Ack(h) => self.feed(number, Input::Ack(h)),
             // Seen where they are asked for, and below.
             ToSocket::Bound { .. } | ToSocket::Refused(_) | ToSocket::Handled(_) => {}
-            ToSocket::End(_) | ToSocket::Interrupt(_) | ToSocket::Repeat | ToSocket::AskAgain => {}
+            ToSocket::End(_) | ToSocket::Interrupt(_) | ToSocket::Repeat | ToSocket::AskAgain(_) => {}
         }
     }
 

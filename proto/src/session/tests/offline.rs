@@ -159,6 +159,27 @@ fn who_cannot_be_kept_for_is_told_to_try_again_unless_the_user_has_come() {
 }
 
 #[test]
+fn what_waits_is_for_whose_presence_came_first() {
+    for first_stays in [true, false] {
+        let mut world = World::default();
+        world.account("juliet@capulet.lit");
+        let romeo = world.enter(ROMEO);
+        let all: Vec<String> = (0..150).map(|number| number.to_string()).collect();
+        all.iter().for_each(|body| write(&mut world, romeo, body));
+        let (first, second) = (world.bind(JULIET), world.bind("juliet@capulet.lit/chamber"));
+        world.store_waits();
+        world.says(first, "<presence/>");
+        world.says(second, "<presence/>");
+        if !first_stays {
+            world.says(first, "<presence type='unavailable'/>");
+        }
+        world.store_answers();
+        let heard = [bodies(&mut world, first), bodies(&mut world, second)];
+        assert_eq!(heard, if first_stays { [all, vec![]] } else { [vec![], all] });
+    }
+}
+
+#[test]
 fn while_the_store_is_away_nothing_that_waits_is_lost() {
     let mut world = World::default();
     let (romeo, juliet) = (world.enter(ROMEO), world.bind(JULIET));

@@ -24,7 +24,7 @@ fn a_stanza_is_counted_when_all_that_it_led_to_is_safe() {
     let socket = SocketId { node: 1, number: 1 };
     step(
         &mut session,
-        Input::Enter { socket, ask: Ask::Bind { resource: None, anonymous: true }, again: false },
+        Input::Enter { socket, ask: Ask::Bind { resource: None, anonymous: true }, instead_of: None },
     );
     let sid = session.resources[0].sid;
     let word = |word| Input::Word { sid, socket, word };
@@ -67,15 +67,21 @@ fn what_was_long_under_way_disturbs_no_session_that_came_after() {
     let mut session = Session::new(BareJid::new("juliet@capulet.lit").unwrap(), vec![]);
     let (late, socket) = (SocketId { node: 1, number: 1 }, SocketId { node: 2, number: 7 });
     let bind = || Ask::Bind { resource: Some("balcony".into()), anonymous: true };
-    step(&mut session, Input::Enter { socket, ask: bind(), again: false });
+    step(&mut session, Input::Enter { socket, ask: bind(), instead_of: None });
     let sid = session.resources[0].sid;
     step(&mut session, Input::Word { sid, socket, word: Word::Enable { resume: true, max: None } });
     let id = crate::session::managed::id(sid, session.resources[0].managed.as_ref().unwrap().nonce);
     for ask in [bind(), Ask::Resume { id, h: 0 }] {
-        let out = step(&mut session, Input::Enter { socket: late, ask, again: false });
-        assert!(matches!(&out.effects[..], [Effect::Socket(to, ToSocket::AskAgain)] if *to == late));
-        assert!(out.changes.is_empty(), "its connection may be gone");
+        // What it says of one that came before may have been under way as long.
+        for instead_of in [None, Some(SocketId { node: 2, number: 6 })] {
+            let out = step(&mut session, Input::Enter { socket: late, ask: ask.clone(), instead_of });
+            let asked = (late, ToSocket::AskAgain(socket));
+            assert!(
+                matches!(&out.effects[..], [Effect::Socket(to, told)] if (*to, told) == (asked.0, &asked.1))
+            );
+            assert!(out.changes.is_empty(), "its connection may be gone");
+        }
     }
-    step(&mut session, Input::Enter { socket: late, ask: bind(), again: true });
+    step(&mut session, Input::Enter { socket: late, ask: bind(), instead_of: Some(socket) });
     assert_eq!(session.resources[0].socket, late, "the new one wins if it is there (RFC 6120 §7.7.2.2)");
 }

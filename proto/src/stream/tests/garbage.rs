@@ -43,7 +43,7 @@ fn play(mut scene: Scene, chunks: &[&[u8]]) -> (String, Vec<String>) {
                 }
                 Effect::Lookup(_) => scene.answers(Input::Credentials(Ok(juliet()))),
                 Effect::Derive(derivation) => scene.answers(Input::Derived(derivation.run())),
-                Effect::Bind { .. } => {
+                Effect::Enter(_) => {
                     scene.answers(Input::Bound("juliet@capulet.lit/balcony".parse().unwrap()))
                 }
                 Effect::Close(ending) => {

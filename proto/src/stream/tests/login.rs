@@ -148,7 +148,7 @@ fn a_certificate_and_nobody_log_in_where_they_may() {
     scene.says(&header);
     scene.effects.clear();
     scene.says("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
-    assert!(matches!(scene.next(), Effect::Bind { anonymous: true, resource: None, .. }));
+    assert!(matches!(scene.next(), Effect::Enter(Ask::Bind { anonymous: true, resource: None })));
 }
 
 #[test]

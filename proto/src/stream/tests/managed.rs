@@ -90,7 +90,7 @@ fn out_of_turn_it_fails_and_the_stream_goes_on() {
         scene.says(early);
         assert_eq!(scene.hears(), failed("", "unexpected-request"), "{early}");
         scene.says("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
-        assert!(matches!(scene.next(), Effect::Bind { .. }));
+        assert!(matches!(scene.next(), Effect::Enter(Ask::Bind { .. })));
     }
     for out_of_turn in ["<r xmlns='urn:xmpp:sm:3'/>", "<resume xmlns='urn:xmpp:sm:3' previd='x' h='0'/>"] {
         let mut scene = Scene::bound();
@@ -148,10 +148,7 @@ fn a_client_resumes_instead_of_binding() {
     let mut scene = Scene::logged_in();
     scene.says("<resume xmlns='urn:xmpp:sm:3' previd='some-id' h='3'/><presence/>");
     match scene.next() {
-        Effect::Resume { account, id, h } => {
-            assert!(is_account(&account, "juliet@capulet.lit"));
-            assert_eq!((id.as_str(), h), ("some-id", 3));
-        }
+        Effect::Enter(Ask::Resume { id, h }) => assert_eq!((id.as_str(), h), ("some-id", 3)),
         other => panic!("{other:?}"),
     }
     assert!(scene.effects.is_empty() && !scene.stream.wants_bytes());
@@ -176,7 +173,7 @@ fn who_cannot_resume_may_bind() {
     scene.answers(Input::NotResumed(None));
     assert_eq!(scene.hears(), failed("", "item-not-found"));
     scene.says("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
-    assert!(matches!(scene.next(), Effect::Bind { .. }));
+    assert!(matches!(scene.next(), Effect::Enter(Ask::Bind { .. })));
 }
 
 #[test]
@@ -279,7 +276,7 @@ fn a_client_may_say_all_at_once() {
     scene.answers(Input::Credentials(Ok(juliet())));
     let Some(Effect::Derive(derivation)) = scene.effects.pop() else { panic!("a password is to be checked") };
     scene.answers(Input::Derived(derivation.run()));
-    assert!(matches!(scene.effects.pop(), Some(Effect::Bind { .. })));
+    assert!(matches!(scene.effects.pop(), Some(Effect::Enter(Ask::Bind { .. }))));
     scene.effects.clear();
     scene.answers(Input::Bound("juliet@capulet.lit/balcony".parse().unwrap()));
     assert!(matches!(scene.effects.pop(), Some(Effect::Word(_))));

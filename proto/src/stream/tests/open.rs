@@ -16,9 +16,8 @@ fn a_resource_is_bound_as_the_account_says() {
         "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>balcony</resource><required/></bind>";
     scene.says(&format!("<iq type='set' id='b'>{bind}</iq><presence/>"));
     match scene.next() {
-        Effect::Bind { account, resource, anonymous } => {
-            assert!(is_account(&account, "juliet@capulet.lit") && !anonymous);
-            assert_eq!(resource.as_deref(), Some("balcony"));
+        Effect::Enter(Ask::Bind { resource, anonymous }) => {
+            assert_eq!((resource.as_deref(), anonymous), (Some("balcony"), false));
         }
         other => panic!("{other:?}"),
     }
@@ -36,7 +35,7 @@ fn a_resource_that_is_refused_may_be_asked_for_again() {
     let mut scene = Scene::logged_in();
     let bind = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>";
     scene.says(&format!("<iq type='set' id='b'>{bind}</iq>"));
-    assert!(matches!(scene.next(), Effect::Bind { resource: None, .. }));
+    assert!(matches!(scene.next(), Effect::Enter(Ask::Bind { resource: None, .. })));
     scene.answers(Input::Refused(Condition::ResourceConstraint.into()));
     assert_eq!(scene.hears(), error("id='b' type='error'", bind, "wait", "resource-constraint"));
     let long = "x".repeat(2000);
@@ -44,7 +43,7 @@ fn a_resource_that_is_refused_may_be_asked_for_again() {
     scene.says(&format!("<iq type='set' id='c'>{bad}</iq>"));
     assert_eq!(scene.hears(), error("id='c' type='error'", &bad, "modify", "bad-request"));
     scene.says(&format!("<iq type='set' id='d'>{bind}</iq>"));
-    assert!(matches!(scene.next(), Effect::Bind { .. }));
+    assert!(matches!(scene.next(), Effect::Enter(Ask::Bind { .. })));
 }
 
 #[test]
