@@ -84,16 +84,17 @@ impl Session {
         !self.anonymous && self.offline.count < env.options.limits.offline_messages_max as u64
     }
 
-    /// Gives what waits to the clients that want messages: once, in order, and removed only after it is handed over. Who comes
-    /// while that is under way gets none of it: it is for whose presence came first (XEP-0160 §2).
+    /// Gives what waits to the clients that want messages: once, in order, and removed only after it is handed over. It is for
+    /// whose presence came first (XEP-0160 §2): who comes while that is under way gets what comes since.
     pub(super) fn hand_over(&mut self, out: &mut Out<Self>) {
         if !self.under_way.handing_over {
-            self.hand_over_to(self.readers(), out);
+            self.hand_over_to(self.readers(), self.offline.id_last, out);
         }
     }
 
-    fn hand_over_to(&mut self, mut readers: Vec<u64>, out: &mut Out<Self>) {
-        if self.offline.count == 0 || readers.is_empty() {
+    /// Goes on with what waits: up to that id it is for these.
+    fn hand_over_to(&mut self, mut first: Vec<u64>, until: u64, out: &mut Out<Self>) {
+        if self.offline.count == 0 || first.is_empty() {
             return;
         }
         self.under_way.handing_over = true;
@@ -101,9 +102,9 @@ impl Session {
         out.ask(Query::Page(self.offline_key(), page), move |session, reply, env, out| {
             session.under_way.handing_over = false;
             let Ok(Reply::Page(messages)) = reply else { return };
-            let present = session.readers();
-            readers.retain(|sid| present.contains(sid));
-            if readers.is_empty() {
+            let all = session.readers();
+            first.retain(|sid| all.contains(sid));
+            if first.is_empty() {
                 return session.hand_over(out); // gone again: it waits for others
             }
             let Some((last, _)) = messages.last() else {
@@ -115,17 +116,17 @@ impl Session {
             };
             let last = *last;
             session.commit(Change::Taken(messages.len() as u64, last), out);
-            for (_, text) in &messages {
+            for (id, text) in &messages {
                 let Ok(message) = Stanza::parse(text) else { continue };
                 session.together(out, |session, out| {
-                    for sid in &readers {
+                    for sid in if *id <= until { &first } else { &all } {
                         session.deliver(*sid, message.clone(), env, out);
                     }
                 });
             }
             // If this fails they may be heard again after the machine was put away: better twice than never.
             out.store(vec![Write::Trim(session.offline_key(), last)], |_, _, _, _| {});
-            session.hand_over_to(readers, out);
+            session.hand_over_to(first, until, out);
         });
     }
 

@@ -173,9 +173,12 @@ fn what_waits_is_for_whose_presence_came_first() {
         if !first_stays {
             world.says(first, "<presence type='unavailable'/>");
         }
+        write(&mut world, romeo, "for all");
         world.store_answers();
         let heard = [bodies(&mut world, first), bodies(&mut world, second)];
-        assert_eq!(heard, if first_stays { [all, vec![]] } else { [vec![], all] });
+        let and_all = [&all[..], &["for all".to_owned()]].concat();
+        let late = vec!["for all".to_owned()];
+        assert_eq!(heard, if first_stays { [and_all, late] } else { [vec![], and_all] });
     }
 }
 
