@@ -310,6 +310,10 @@ impl Council {
     }
 
     fn adopt(&mut self, view: View, tell: bool, now: Duration, out: &mut Vec<Effect>) {
+        if view.member_of(self.me.incarnation).is_some_and(|m| m.node != self.me.node) {
+            // Another node began in the same microsecond: all would take the two for one.
+            return self.end(out);
+        }
         (self.view, self.since) = (view, now);
         self.suspicion.members(&self.view, self.me.incarnation, now);
         self.lease.view(&self.view);
@@ -321,9 +325,16 @@ impl Council {
             Some(m) => m.incarnation > self.me.incarnation,
             None => false,
         };
-        if out_of_it && self.wish == Wish::Gone {
+        if out_of_it {
+            self.end(out);
+        }
+    }
+
+    /// This incarnation has no place in the cluster.
+    fn end(&mut self, out: &mut Vec<Effect>) {
+        if self.wish == Wish::Gone {
             self.left = true;
-        } else if out_of_it && !self.ousted {
+        } else if !self.ousted {
             self.ousted = true;
             out.push(Effect::Ousted);
         }

@@ -385,3 +385,14 @@ fn history(seed: u64) {
     }
     assert_eq!(world.acting().len(), play.runs.len(), "seed {seed}: all act");
 }
+
+#[test]
+fn of_two_that_began_in_the_same_microsecond_one_begins_again() {
+    let first = View::default().with(member("a", 7));
+    let mut second = Council::new(member("b", 7), Wish::Up, false, &Limits::default());
+    let mut out = vec![];
+    second.handle(Input::Tick, Duration::from_secs(1), &mut out);
+    second.handle(Input::Loaded(Some(first)), Duration::from_secs(1), &mut out);
+    assert_eq!(out, [Effect::Load, Effect::Ousted]);
+    assert!(!second.is_ready() && second.view().epoch == 0, "it does not take the other's place for its own");
+}
