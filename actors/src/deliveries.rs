@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::floor::Floor;
+use crate::moves::Hearing;
 use crate::owned::{Call, Owned};
 use crate::receipt::{Label, Receipt, Via};
 use crate::remote::{Remote, SessionMail};
@@ -243,7 +244,9 @@ impl World {
                 .collect();
             let (here, elsewhere): (Vec<_>, Vec<_>) =
                 orphans.into_iter().partition(|parcel| parcel.goods.owner(new) == Some(self.me()));
+            let hearing = Hearing::again();
             here.into_iter().for_each(|parcel| self.hand_over_here(parcel));
+            drop(hearing);
             self.set_table(new.clone());
             for Parcel { goods, via, .. } in elsewhere {
                 let Some(owner) = goods.owner(new) else {
@@ -253,7 +256,8 @@ impl World {
                 let (label, kept) = (via.label, goods.clone());
                 let number =
                     owed.entry(owner).or_default().push(Parcel { goods: kept, via, since: Instant::now() });
-                if self.send(owner, Remote::Delivery { epoch: new.epoch(), number, label, goods }).is_err() {
+                let epoch = new.epoch();
+                if self.send(owner, Remote::DeliveryAgain { epoch, number, label, goods }).is_err() {
                     self.count_dropped("delivery"); // and sent again after a while
                 }
             }

@@ -51,6 +51,10 @@ impl World {
                 self.call::<Session>(&address, Call::Input(mail.into_input(), via));
             }
             Remote::Delivery { number, label, goods, .. } => self.receive(from, number, label, goods),
+            Remote::DeliveryAgain { number, label, goods, .. } => {
+                let _hearing = Hearing::again();
+                self.receive(from, number, label, goods);
+            }
             Remote::Confirmed { numbers } => self.confirmed(from, &numbers),
             Remote::Socket { socket, message } => {
                 if socket.node == self.me() {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use jid::{BareJid, Jid};
 use muster_proto::machine::{Effect, Machine, Timestamp};
-use muster_proto::session::Order;
+use muster_proto::session::{Order, is_ahead};
 use muster_proto::stanza::{Facts, Stanza};
 use muster_proto::store::Write;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,8 @@ pub const SILENT_SECONDS: u64 = 660;
 const SOURCES_FEW: usize = 8;
 /// Sources known at most; then the one that has been silent longest is forgotten.
 const SOURCES_MAX: usize = 4_096;
+/// How far numbers fall behind the clock, in milliseconds: a day. They go round in 49.
+const BEHIND_MAX: u32 = 86_400_000;
 /// Numbers below the highest of which is known whether they came.
 const WINDOW: u32 = 64;
 
@@ -123,10 +125,12 @@ impl Ledger {
         if !items.iter().any(Item::is_worth_keeping) {
             return None;
         }
-        // Numbers rise over the life of this ledger and of those before it, at most one each millisecond on average.
+        // Numbers rise over the life of this ledger and of those before it, at most one each millisecond on average. One by one,
+        // so that what is overtaken is within the window.
         let clock = u32::try_from(now.0 & u64::from(u32::MAX)).unwrap_or_default();
         let next = self.last.wrapping_add(1);
-        self.last = if self.last == 0 || is_ahead(clock, next) { clock } else { next };
+        let begins = self.last == 0 || is_ahead(clock, next.wrapping_add(BEHIND_MAX));
+        self.last = if begins { clock } else { next };
         let post = Post { number: self.last, items };
         self.posts.push_back(post.clone());
         Some(post)
@@ -229,11 +233,6 @@ impl Note {
     pub fn is_empty(&self) -> bool {
         self.seen.is_none() && self.post.is_none() && self.done.is_empty()
     }
-}
-
-/// Whether a number is more than another; numbers go round.
-fn is_ahead(number: u32, of: u32) -> bool {
-    number != of && number.wrapping_sub(of) <= u32::MAX / 2
 }
 
 #[cfg(test)]

@@ -101,7 +101,7 @@ impl Moves {
             Some(arrival) => {
                 let address = address.clone();
                 let queue = match acting::heard_now() {
-                    Some(from) if from == arrival.from => &mut arrival.forwarded,
+                    Some(heard) if arrival.is_from_before(heard) => &mut arrival.forwarded,
                     _ => &mut arrival.waiting,
                 };
                 queue.push_back(Box::new(move |world| {
@@ -163,6 +163,10 @@ impl Moves {
             let waiting = {
                 let mut arriving = lock(&self.arriving);
                 let Some(arrival) = arriving.get_mut(&place) else { return };
+                if arrival.orphaned.as_ref().is_some_and(|orphaned| world.may_come(orphaned)) {
+                    arrival.is_here = true;
+                    return;
+                }
                 if arrival.count() == 0 {
                     arriving.remove(&place);
                     self.arriving_count.store(arriving.len(), Ordering::Release);
@@ -217,6 +221,7 @@ impl Moves {
             );
         }
         late.into_iter().for_each(|place| self.arrived(world, place));
+        world.let_orphans_begin();
         world.await_what_is_late();
         world.let_departed_go();
     }
@@ -411,6 +416,7 @@ impl World {
         let rooms = self.promote::<Room>(|of, slot| is_orphan(Role::Rooms, of, slot));
         self.resume_posts::<Session>(&sessions);
         self.resume_posts::<Room>(&rooms);
+        self.note_orphans(&orphans);
         self.turn_to_backups(&mut orphans);
         orphans.into_iter().for_each(|place| self.moves.arrived(self, place));
     }

@@ -169,6 +169,17 @@ pub enum Remote {
     OrphanSession(Box<Session>, Ledger),
     /// The same of a room.
     OrphanRoom(Box<Room>, Ledger),
+    /// A delivery that was another node's, which died before it was safe there: it was said before what its sender says now.
+    DeliveryAgain {
+        /// The sender's view.
+        epoch: u64,
+        /// Its number among the sender's deliveries to the receiver.
+        number: u64,
+        /// What it is called, if it may come twice.
+        label: Option<Label>,
+        /// What it is.
+        goods: Goods,
+    },
 }
 
 /// What may happen to a session from another node.
@@ -294,6 +305,7 @@ impl Remote {
         match self {
             Self::Session { epoch, .. }
             | Self::Delivery { epoch, .. }
+            | Self::DeliveryAgain { epoch, .. }
             | Self::CopySession { epoch, .. }
             | Self::CopyRoom { epoch, .. }
             | Self::SessionChanged { epoch, .. }

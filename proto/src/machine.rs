@@ -150,8 +150,9 @@ pub enum ToSocket {
     Counted(u32, Stanza),
     /// End the connection; the client may resume its stream.
     Interrupt(StreamError),
-    /// Something that the client said was lost on its way: say again all that is not handled.
-    Repeat,
+    /// Something that the managed client said was lost on its way, from the stanza of that number on: say again all that is not
+    /// handled.
+    Repeat(u32),
     /// That connection has what it asked for: ask again, if it is still there.
     AskAgain(SocketId),
 }

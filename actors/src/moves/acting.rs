@@ -13,13 +13,15 @@ use muster_proto::room::Room;
 use muster_proto::session::Session;
 use tokio::time::Instant;
 
+use super::arrival::Orphaned;
 use super::{Departure, Place, lock};
 use crate::owned::{Call, Owned};
 use crate::remote::Remote;
 use crate::world::World;
 
-/// How long a slot that has left waits for nodes that do not say by which view they act.
-const ACTING_TIME_MAX: Duration = Duration::from_secs(2);
+/// How long a slot that has left, or whose giver died, waits for nodes that do not say by which view they act. Who is silent is put
+/// down before.
+const ACTING_TIME_MAX: Duration = Duration::from_secs(4);
 
 /// See the module.
 #[derive(Default)]
@@ -66,17 +68,31 @@ impl Acting {
     }
 }
 
+/// What is heard of another node.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// That one says it.
+    From(u64),
+    /// It was said before, to an owner that is dead.
+    Again,
+}
+
 thread_local! {
-    static HEARD: Cell<Option<u64>> = const { Cell::new(None) };
+    static HEARD: Cell<Option<Heard>> = const { Cell::new(None) };
 }
 
 /// While it lives, this thread takes what another node said.
-pub struct Hearing(Option<u64>);
+pub struct Hearing(Option<Heard>);
 
 impl Hearing {
     /// Begins to take what that node said.
     pub fn from(node: u64) -> Self {
-        Self(HEARD.replace(Some(node)))
+        Self(HEARD.replace(Some(Heard::From(node))))
+    }
+
+    /// Begins to take what was said before, to an owner that is dead.
+    pub fn again() -> Self {
+        Self(HEARD.replace(Some(Heard::Again)))
     }
 }
 
@@ -86,8 +102,8 @@ impl Drop for Hearing {
     }
 }
 
-/// Whose word this thread takes now, if any.
-pub(super) fn heard_now() -> Option<u64> {
+/// What this thread takes now, if another node said it.
+pub(super) fn heard_now() -> Option<Heard> {
     HEARD.get()
 }
 
@@ -120,13 +136,20 @@ impl World {
     }
 
     /// Another node acts by the view of that epoch.
-    pub fn heard_acting(&self, node: u64, epoch: u64) {
+    pub fn heard_acting(self: &Arc<Self>, node: u64, epoch: u64) {
         {
             let mut nodes = lock(&self.moves.acting.nodes);
             let acts = nodes.entry(node).or_default();
             *acts = epoch.max(*acts);
         }
         self.let_departed_go();
+        self.let_orphans_begin();
+    }
+
+    /// Whether others may still say here what they had said to a giver that is dead. Not for ever.
+    pub(super) fn may_come(&self, orphaned: &Orphaned) -> bool {
+        orphaned.since.elapsed() <= ACTING_TIME_MAX
+            && self.moves.acting.all_act(&self.others()) < orphaned.epoch
     }
 
     /// Slots have left: says so to their new owner, now or as soon as all act by the view in which they are its own.

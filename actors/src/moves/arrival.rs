@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::acting::Heard;
 use super::difference::Source;
 use super::{Moves, Place, Waiting, lock};
 
@@ -21,15 +22,33 @@ pub(super) struct Arrival {
     /// The view by which it comes.
     pub(super) epoch: u64,
     pub(super) since: Option<Instant>,
+    /// Set when its giver died on the way.
+    pub(super) orphaned: Option<Orphaned>,
+    /// All of it is here, and waits for who may still have something to say that was said before.
+    pub(super) is_here: bool,
     /// What the former owner sent on.
     pub(super) forwarded: VecDeque<Waiting>,
     /// What others sent here.
     pub(super) waiting: VecDeque<Waiting>,
 }
 
+/// What was said to a giver that died on the way is said again here, after what its senders have said here meanwhile: it is all
+/// here when they act by the view that knows of the death.
+pub(super) struct Orphaned {
+    /// That view.
+    pub(super) epoch: u64,
+    pub(super) since: Instant,
+}
+
 impl Arrival {
     pub(super) fn expect_from(&mut self, Source { from, then }: Source, epoch: u64) {
         (self.from, self.then, self.epoch, self.since) = (from, then, epoch, Some(Instant::now()));
+        self.is_here = false;
+    }
+
+    /// Whether what is heard was said before what others have said here.
+    pub(super) fn is_from_before(&self, heard: Heard) -> bool {
+        heard == Heard::From(self.from) || heard == Heard::Again
     }
 
     /// How long it has been on its way.

@@ -11,6 +11,7 @@ use muster_proto::room::Room;
 use muster_proto::session::Session;
 use tokio::time::Instant;
 
+use super::arrival::Orphaned;
 use super::{Arrival, Difference, Place, SLOT_MOVE_MAX, Source, lock};
 use crate::remote::Remote;
 use crate::world::World;
@@ -37,6 +38,28 @@ impl World {
         }
         let since = Instant::now();
         filling.extend(difference.filling.iter().map(|(place, from)| (*place, (*from, since))));
+    }
+
+    /// The giver of these slots is dead.
+    pub(super) fn note_orphans(&self, orphans: &HashSet<Place>) {
+        let (epoch, since) = (self.epoch(), Instant::now());
+        for (place, arrival) in lock(&self.moves.arriving).iter_mut() {
+            if orphans.contains(place) {
+                arrival.orphaned = Some(Orphaned { epoch, since });
+            }
+        }
+    }
+
+    /// Lets those begin that are here and waited for others.
+    pub(super) fn let_orphans_begin(self: &Arc<Self>) {
+        if self.moves.arriving_count() == 0 {
+            return;
+        }
+        let arriving = lock(&self.moves.arriving);
+        let here: Vec<Place> =
+            arriving.iter().filter(|(_, arrival)| arrival.is_here).map(|(place, _)| *place).collect();
+        drop(arriving);
+        here.into_iter().for_each(|place| self.moves.arrived(self, place));
     }
 
     /// Slots whose giver is dead are awaited from who was its backup; those without one are taken out.
@@ -70,7 +93,7 @@ impl World {
             return;
         }
         for ((role, slot), arrival) in
-            lock(&self.moves.arriving).iter().filter(|(_, arrival)| wanted(arrival))
+            lock(&self.moves.arriving).iter().filter(|(_, arrival)| !arrival.is_here && wanted(arrival))
         {
             questions.entry((*role, arrival.from)).or_default().push(*slot);
         }

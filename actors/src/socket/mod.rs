@@ -325,7 +325,7 @@ impl Socket {
                 self.handled = self.handled.max(handled);
                 self.unhandled.handled(handled);
             }
-            ToSocket::Repeat => self.say_again(ctx),
+            ToSocket::Repeat(next) => self.repeat(next, ctx),
             ToSocket::AskAgain(holder) => self.ask_again(holder, ctx),
             // Said again by the next owner.
             ToSocket::Bound { .. } | ToSocket::Resumed(_) if self.sid.is_some() => {}

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use actix::Context;
 use jid::BareJid;
 use muster_proto::machine::SocketId;
-use muster_proto::session::{Ask, Input, Session, Word};
+use muster_proto::session::{Ask, Input, Session, Word, is_ahead};
 use muster_proto::stanza::Stanza;
 use muster_proto::stream::{StreamCondition, StreamError};
 
@@ -21,6 +21,16 @@ const KEPT_FEW: usize = 4;
 pub(super) enum Said {
     Client(Stanza),
     Word(Word),
+}
+
+impl Said {
+    /// Its number among the stanzas of a managed client.
+    fn number(&self) -> Option<u32> {
+        match self {
+            Self::Word(Word::Stanza(number, _) | Word::Answered(number, _)) => Some(*number),
+            Self::Word(_) | Self::Client(_) => None,
+        }
+    }
 }
 
 /// What was said and is not handled.
@@ -89,13 +99,27 @@ impl Socket {
         self.world.call::<Session>(account, Call::Input(input, Via::said(self.id, number)));
     }
 
-    /// The session misses something: all that is not handled is said again.
+    /// The session misses that stanza: it is said again, with all that is not handled. If an owner that died without a copy had
+    /// handled it, only the client has it.
+    pub(super) fn repeat(&mut self, next: u32, ctx: &mut Context<Self>) {
+        let first = self.unhandled.words.iter().find_map(|(_, said)| said.number());
+        match first.is_some_and(|first| !is_ahead(first, next)) {
+            true => self.say_again(ctx),
+            false => self.lacks(ctx),
+        }
+    }
+
+    fn lacks(&mut self, ctx: &mut Context<Self>) {
+        let why = "a stanza was lost; please resume";
+        self.end(StreamError::because(StreamCondition::ResourceConstraint, why), ctx);
+    }
+
+    /// All that is not handled is said again.
     pub(super) fn say_again(&mut self, ctx: &mut Context<Self>) {
         let (Some(sid), Some(account)) = (self.sid, self.stream.account().cloned()) else { return };
         let missing = self.said - self.handled;
         if u64::try_from(self.unhandled.words.len()).ok() != Some(missing) {
-            let why = "a stanza was lost; please resume";
-            return self.end(StreamError::because(StreamCondition::ResourceConstraint, why), ctx);
+            return self.lacks(ctx);
         }
         for (number, said) in self.unhandled.words.clone() {
             self.tell(&account, sid, number, said);

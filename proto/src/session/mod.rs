@@ -29,7 +29,7 @@ use crate::store::{Key, Page, Query, Reply, StoreError, collection};
 pub use managed::{Managed, Word};
 pub use offline::Offline;
 pub use resources::Resource;
-pub(crate) use resume::is_ahead;
+pub use resume::is_ahead;
 pub use roster::{Item, Roster};
 use under_way::UnderWay;
 

@@ -55,6 +55,7 @@ impl Session {
                 };
                 out.socket(socket, ToSocket::Ack(heard));
                 if is_ahead(number, self.came(sid, heard).last) {
+                    // Even if it was asked before: that may have been lost.
                     self.ask_again(sid, out);
                 }
             }
@@ -70,20 +71,18 @@ impl Session {
         if number == next {
             // Before it is handled: if that panics, it is not tried again and again.
             self.note_came(Came { sid, last: number, asked: false });
-        } else if is_ahead(number, next) {
+        } else if is_ahead(number, next) && !self.came(sid, managed.heard).asked {
             self.ask_again(sid, out);
         }
         number == next
     }
 
-    /// Asks the socket of a client, once, to say again what is missing.
+    /// Asks the socket of a client to say again what is missing.
     fn ask_again(&mut self, sid: u64, out: &mut Out<Self>) {
         let Some((socket, managed)) = self.managed(sid) else { return };
         let came = self.came(sid, managed.heard);
-        if !came.asked {
-            out.socket(socket, ToSocket::Repeat);
-            self.note_came(Came { asked: true, ..came });
-        }
+        out.socket(socket, ToSocket::Repeat(came.last.wrapping_add(1)));
+        self.note_came(Came { asked: true, ..came });
     }
 
     fn note_came(&mut self, came: Came) {
@@ -317,7 +316,7 @@ fn enabled(sid: u64, managed: &Managed) -> ToSocket {
 }
 
 /// Whether a number is more than another; numbers go round at 2^32.
-pub(crate) fn is_ahead(number: u32, of: u32) -> bool {
+pub fn is_ahead(number: u32, of: u32) -> bool {
     number != of && number.wrapping_sub(of) <= u32::MAX / 2
 }
 

@@ -71,10 +71,14 @@ impl Fault {
     }
 }
 
-/// Whether the whole promise holds under these: a single fault, be it in the middle of a change that somebody wants.
-pub fn are_borne(acts: &[Act]) -> bool {
+/// Whether the whole promise holds under these: a single fault, be it in the middle of a change that somebody wants. Who takes
+/// one of two nodes away has one copy of everything until it is back, and none if the other is gone.
+pub fn are_borne(nodes: usize, acts: &[Act]) -> bool {
     let wanted = acts.iter().filter(|act| act.fault.is_wanted()).count();
-    wanted < 2 && acts.len() - wanted < 2
+    let is_alone = nodes == 2 && acts.iter().any(|act| matches!(act.fault, Fault::Drain(_) | Fault::Roll));
+    let takes = |fault: &Fault| matches!(fault, Fault::Kill(..) | Fault::Pause(_) | Fault::CutOff(..));
+    let is_gone = acts.iter().any(|act| takes(&act.fault));
+    wanted < 2 && acts.len() - wanted < 2 && !(is_alone && is_gone)
 }
 
 /// The faults of a seed.

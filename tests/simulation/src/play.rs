@@ -140,6 +140,7 @@ fn cast(chance: &mut Chance) -> Vec<Role> {
             rooms: vec![],
             pace: 150 + chance.draw() % 500,
             asks_again: false,
+            ends: chance.one_in(4),
         })
         .collect();
     for role in roles.iter_mut().take(awake) {
@@ -152,8 +153,14 @@ fn cast(chance: &mut Chance) -> Vec<Role> {
 
 /// Many in one room, each of whom writes to a neighbour, too.
 fn crowd(count: usize) -> Vec<Role> {
-    let role =
-        |number| Role { number, peers: vec![number ^ 1], rooms: vec![0], pace: 1_000, asks_again: false };
+    let role = |number| Role {
+        number,
+        peers: vec![number ^ 1],
+        rooms: vec![0],
+        pace: 1_000,
+        asks_again: false,
+        ends: false,
+    };
     (0..count).map(role).collect()
 }
 
@@ -176,7 +183,7 @@ async fn direct(scene: Scene, script: Script, mut chance: Chance) -> Outcome {
     };
     let drawn = fault::plan(nodes.count(), &mut chance);
     let acts = script.acts.unwrap_or(drawn);
-    let (single, borne) = (acts.len() < 2, fault::are_borne(&acts));
+    let (single, borne) = (acts.len() < 2, fault::are_borne(nodes.count(), &acts));
     note!(history, "{} nodes, {} clients, {acts:?}", nodes.count(), roles.len());
     roles.iter_mut().for_each(|role| role.asks_again = !single);
     accounts(&store, &roles).await;

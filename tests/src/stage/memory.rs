@@ -224,7 +224,7 @@ impl Machines {
             ToSocket::Ack(h) => self.feed(number, Input::Ack(h)),
             // Seen where they are asked for, and below.
             ToSocket::Bound { .. } | ToSocket::Refused(_) | ToSocket::Handled(_) => {}
-            ToSocket::End(_) | ToSocket::Interrupt(_) | ToSocket::Repeat | ToSocket::AskAgain(_) => {}
+            ToSocket::End(_) | ToSocket::Interrupt(_) | ToSocket::Repeat(_) | ToSocket::AskAgain(_) => {}
         }
     }
 

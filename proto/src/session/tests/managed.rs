@@ -333,13 +333,16 @@ fn a_gap_is_not_acknowledged_and_its_socket_must_say_it_again() {
     world.word(juliet, message(3));
     world.word(juliet, message(4));
     assert_eq!(bodies(&mut world, romeo), ["1"]);
-    assert_eq!(world.takes(juliet), [ToSocket::Repeat]);
+    assert_eq!(world.takes(juliet), [ToSocket::Repeat(2)], "asked once");
     for number in 1..=4 {
         world.word(juliet, message(number));
     }
     assert_eq!(bodies(&mut world, romeo), ["2", "3", "4"]);
     world.word(juliet, Word::AckRequested(9));
-    assert_eq!(world.takes(juliet), [ToSocket::Ack(4), ToSocket::Repeat], "what it has said has not come");
+    let missing = [ToSocket::Ack(4), ToSocket::Repeat(5)];
+    assert_eq!(world.takes(juliet), missing, "what it has said has not come");
+    world.word(juliet, Word::AckRequested(9));
+    assert_eq!(world.takes(juliet), missing, "the question may have been lost");
     world.leaves(juliet);
     let again = world.resumes("juliet@capulet.lit", &id, 0);
     assert_eq!(resumption(&world, again).heard, 4);

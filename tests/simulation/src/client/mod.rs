@@ -36,6 +36,8 @@ pub struct Role {
     pub pace: u64,
     /// Whether it makes sure of its rooms when all is over: more than one fault may have taken them away unheard.
     pub asks_again: bool,
+    /// Whether it ends its session when it leaves a node, and comes anew.
+    pub ends: bool,
 }
 
 /// A client.
@@ -134,7 +136,7 @@ impl Client {
     fn session_is_lost(&mut self, why: &str) {
         let Some(session) = self.session.take() else { return };
         self.oracle.session_lost(self.role.number, session.number, why);
-        self.again.extend(session.unacked.into_iter().filter_map(|said| said.saying));
+        self.again.extend(session.unsaid());
     }
 
     async fn begin(&mut self, connection: &mut Connection, node: Place) -> Result<(), Lost> {
@@ -264,7 +266,7 @@ impl Client {
         match self.oracle.phase() {
             Phase::Talk => {
                 if self.roams.is_some_and(|at| at <= Instant::now()) {
-                    return Err(Lost("goes elsewhere".into()));
+                    return Err(self.leave(connection).await);
                 }
                 let saying = self.something();
                 self.say_message(connection, saying).await
@@ -294,6 +296,18 @@ impl Client {
                 Ok(())
             }
         }
+    }
+
+    /// Leaves its node for no reason, with its session or without.
+    async fn leave(&mut self, connection: &mut Connection) -> Lost {
+        if !self.role.ends {
+            return Lost("goes elsewhere".into());
+        }
+        if let Err(lost) = connection.say("</stream:stream>").await {
+            return lost;
+        }
+        self.session.take().into_iter().for_each(|session| self.again.extend(session.unsaid()));
+        Lost("ends its session".into())
     }
 
     /// Takes what the server says; whether it was an acknowledgement.

@@ -95,6 +95,11 @@ impl Session {
         Ok(self.unacked.drain(..fresh).collect())
     }
 
+    /// What may not have been heard.
+    pub fn unsaid(self) -> impl Iterator<Item = Saying> {
+        self.unacked.into_iter().filter_map(|said| said.saying)
+    }
+
     /// Whether this client is in a room.
     pub fn is_in(&self, room: usize, nick: &str) -> bool {
         self.rooms.get(&room).is_some_and(|occupants| occupants.contains(nick))
