@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix::Context;
 use actix::dev::ContextFut;
 use muster_proto::feature::Features;
+use muster_proto::machine::{SocketId, ToSocket};
 use muster_proto::options::Limits;
 use muster_proto::session::Session;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -154,6 +155,16 @@ fn who_has_left_takes_nobodys_place() {
         client.write_all(b"<iq type='get' id='here'><ping xmlns='urn:xmpp:ping'/></iq>").await.unwrap();
         let all = hears(&mut client, "id='here'").await;
         assert!(!all.contains("<conflict"), "{all}");
+    });
+}
+
+#[test]
+fn who_is_asked_for_what_only_the_client_has_lets_it_resume() {
+    actix::System::new().block_on(async {
+        let world = world(Limits::default()).await;
+        let mut client = client(&world).await;
+        world.sockets.tell(&world, SocketId { node: 7, number: 1 }, ToSocket::Repeat(1));
+        assert!(hears(&mut client, "</stream:stream>").await.contains("<resource-constraint"));
     });
 }
 

@@ -148,7 +148,10 @@ fn a_client_resumes_instead_of_binding() {
     let mut scene = Scene::logged_in();
     scene.says("<resume xmlns='urn:xmpp:sm:3' previd='some-id' h='3'/><presence/>");
     match scene.next() {
-        Effect::Enter(Ask::Resume { id, h }) => assert_eq!((id.as_str(), h), ("some-id", 3)),
+        Effect::Enter(Ask::Resume { id, h }) => {
+            assert!(scene.stream.account().is_some_and(|it| is_account(it, "juliet@capulet.lit")));
+            assert_eq!((id.as_str(), h), ("some-id", 3));
+        }
         other => panic!("{other:?}"),
     }
     assert!(scene.effects.is_empty() && !scene.stream.wants_bytes());
