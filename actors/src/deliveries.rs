@@ -244,7 +244,7 @@ impl World {
                 .collect();
             let (here, elsewhere): (Vec<_>, Vec<_>) =
                 orphans.into_iter().partition(|parcel| parcel.goods.owner(new) == Some(self.me()));
-            let hearing = Hearing::again();
+            let hearing = Hearing::again(self.me());
             here.into_iter().for_each(|parcel| self.hand_over_here(parcel));
             drop(hearing);
             self.set_table(new.clone());

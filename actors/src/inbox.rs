@@ -8,7 +8,7 @@ use muster_proto::room::Room;
 use muster_proto::session::Session;
 
 use crate::ledger::{Ledger, Note};
-use crate::moves::Hearing;
+use crate::moves::{Gift, Hearing};
 use crate::owned::{Call, Known, Owned};
 use crate::receipt::Via;
 use crate::remote::Remote;
@@ -41,7 +41,7 @@ impl Inbox<Remote> for Mailroom {
 impl World {
     /// Passes on one message of another node. If its address is not ours any more, it goes to who owns it now.
     pub fn take(self: &Arc<Self>, from: u64, message: Remote) {
-        let _hearing = Hearing::from(from);
+        let _hearing = Hearing::from(from, message.epoch().unwrap_or_default());
         if message.is_given() {
             self.moves.came_from(from);
         }
@@ -52,7 +52,7 @@ impl World {
             }
             Remote::Delivery { number, label, goods, .. } => self.receive(from, number, label, goods),
             Remote::DeliveryAgain { number, label, goods, .. } => {
-                let _hearing = Hearing::again();
+                let _hearing = Hearing::again(from);
                 self.receive(from, number, label, goods);
             }
             Remote::Confirmed { numbers } => self.confirmed(from, &numbers),
@@ -72,9 +72,9 @@ impl World {
             }
             Remote::OrphanRoom(room, ledger) => self.inherit(room.address.clone(), room, ledger),
             Remote::Awaited { rooms, slots, .. } => self.awaited(from, rooms, slots),
-            Remote::SlotsMoved { epoch, rooms, slots } => {
+            Remote::SlotsMoved { epoch, rooms, slots, asked } => {
                 let role = if rooms { Role::Rooms } else { Role::Sessions };
-                self.moves.moved(self, role, epoch, &slots);
+                self.moves.moved(self, role, Gift { from, epoch, asked }, &slots);
             }
             Remote::CopySession { epoch, lsn, session, ledger } => {
                 let address = session.address.clone();

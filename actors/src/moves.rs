@@ -7,10 +7,12 @@
 mod acting;
 mod arrival;
 mod awaited;
+mod departure;
 mod difference;
 
 pub use acting::Hearing;
-use arrival::Arrival;
+use arrival::{Arrival, Given};
+use departure::Departures;
 use difference::{Difference, Source};
 
 use std::collections::VecDeque;
@@ -50,11 +52,11 @@ pub struct Moves {
     arriving_count: AtomicUsize,
     /// When something last came from those who give.
     came: Mutex<HashMap<u64, Instant>>,
-    leaving: Mutex<HashMap<Place, Departure>>,
+    leaving: Departures,
     /// Who has second copies that this node is to have, and since when that is so.
     filling: Mutex<HashMap<Place, (u64, Instant)>>,
-    /// Slots that moved here before this node knew the view in which they do.
-    early: Mutex<HashMap<Place, u64>>,
+    /// Slots that moved here before this node knew the view in which they do, and who gave them.
+    early: Mutex<HashMap<Place, (u64, u64)>>,
     /// Messages by a newer view than this node acts by, in order.
     ahead: Mutex<Ahead>,
     /// Who acts by which view.
@@ -70,9 +72,15 @@ struct Ahead {
     is_catching_up: bool,
 }
 
-struct Departure {
-    to: u64,
-    left: usize,
+/// Slots that a node says it has given.
+#[derive(Clone, Copy)]
+pub struct Gift {
+    /// Which node.
+    pub from: u64,
+    /// The view by which it acts.
+    pub epoch: u64,
+    /// Whether it was asked: then it may have given nothing, and not be whose turn it is any more.
+    pub asked: bool,
 }
 
 /// What became of a call.
@@ -90,6 +98,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Moves {
+    /// Whether a slot is on its way here.
+    pub fn awaits(&self, role: Role, slot: u16) -> bool {
+        self.arriving_count() > 0 && lock(&self.arriving).contains_key(&(role, slot))
+    }
+
     /// Parks a call if its slot is on its way here.
     pub fn park<M: Owned>(&self, slot: u16, address: &BareJid, call: Call<M>) -> Parked<M> {
         if self.arriving_count.load(Ordering::Acquire) == 0 {
@@ -100,42 +113,23 @@ impl Moves {
             Some(arrival) if arrival.count() >= PARKED_MAX => Parked::Full(call),
             Some(arrival) => {
                 let address = address.clone();
-                let queue = match acting::heard_now() {
-                    Some(heard) if arrival.is_from_before(heard) => &mut arrival.forwarded,
-                    _ => &mut arrival.waiting,
-                };
-                queue.push_back(Box::new(move |world| {
-                    let slot = Slot::of(address.as_str().as_bytes());
-                    if !world.owns(M::ROLE, slot) {
-                        return world.call::<M>(&address, call);
-                    }
-                    if let Err((call, _)) = M::office(world).call(world, slot.0, &address, call, || true) {
-                        drop(call);
-                        world.count_dropped("parked");
-                    }
-                }));
+                // Whoever gave it its label says it anew.
+                let has_heir = matches!(&call, Call::Input(_, via) if via.label.is_some());
+                let go_on = move |world: &Arc<World>| world.call_after_waiting::<M>(&address, call);
+                arrival.park(acting::heard_now(), has_heir, Box::new(go_on));
                 Parked::Waits
             }
         }
     }
 
     /// An actor of a leaving slot has left; the last one lets the new owner begin.
-    pub fn left(&self, role: Role, slot: u16, world: &World) {
-        let mut leaving = lock(&self.leaving);
-        let Some(departure) = leaving.get_mut(&(role, slot)) else { return };
-        departure.left -= 1;
-        if departure.left > 0 {
-            return;
-        }
-        let to = departure.to;
-        leaving.remove(&(role, slot));
-        // Under the lock: whoever awaits the slot sees that it leaves, or has left.
-        world.departed(role, to, vec![slot]);
+    pub fn left(&self, role: Role, slot: u16, address: &BareJid, world: &World) {
+        self.leaving.left((role, slot), address, world);
     }
 
     /// Slots that have not left yet.
     pub fn leaving_count(&self) -> usize {
-        lock(&self.leaving).len() + self.acting.departed_count()
+        self.leaving.count() + self.acting.departed_count()
     }
 
     /// Slots that are still on their way here.
@@ -143,16 +137,23 @@ impl Moves {
         self.arriving_count.load(Ordering::Acquire)
     }
 
-    /// The former owner says that these slots are here.
-    pub fn moved(&self, world: &Arc<World>, role: Role, epoch: u64, slots: &[u16]) {
+    /// A former owner says that these slots are here.
+    pub fn moved(&self, world: &Arc<World>, role: Role, gift: Gift, slots: &[u16]) {
+        let Gift { from, epoch, asked } = gift;
         for slot in slots {
             let place = (role, *slot);
-            if epoch > world.epoch() {
-                lock(&self.early).insert(place, epoch);
-            } else if lock(&self.arriving).contains_key(&place) || world.owns(role, Slot(*slot)) {
-                self.arrived(world, place);
-            } else {
-                world.send_on(place);
+            let comes = lock(&self.arriving).get_mut(&place).map(|arrival| arrival.is_given_by(from));
+            match comes {
+                Some(Given::Before) => {
+                    self.leaving.arrived(place, world);
+                }
+                Some(Given::Now) => self.arrived(world, place),
+                // Somebody else is asked now, for what there is now.
+                Some(Given::ByAnother) if asked => {}
+                _ if epoch > world.epoch() => drop(lock(&self.early).insert(place, (epoch, from))),
+                Some(Given::ByAnother) => self.arrived(world, place),
+                None if world.owns(role, Slot(*slot)) => {}
+                None => world.send_on(place),
             }
         }
     }
@@ -163,7 +164,7 @@ impl Moves {
             let waiting = {
                 let mut arriving = lock(&self.arriving);
                 let Some(arrival) = arriving.get_mut(&place) else { return };
-                if arrival.orphaned.as_ref().is_some_and(|orphaned| world.may_come(orphaned)) {
+                if arrival.orphaned.as_ref().is_some_and(|orphaned| orphaned.may_more_come(world.all_act())) {
                     arrival.is_here = true;
                     return;
                 }
@@ -174,10 +175,10 @@ impl Moves {
                 }
                 arrival.take()
             };
-            waiting.for_each(|go_on| go_on(world));
+            waiting.into_iter().for_each(|go_on| go_on(world));
         }
         // If it is to go on from here, it could not before it came.
-        self.left(place.0, place.1, world);
+        while self.leaving.arrived(place, world) {}
     }
 
     /// Nothing is on its way any more: this node is no member.
@@ -185,7 +186,7 @@ impl Moves {
         lock(&self.arriving).clear();
         self.arriving_count.store(0, Ordering::Release);
         lock(&self.came).clear();
-        lock(&self.leaving).clear();
+        self.leaving.forget();
         lock(&self.early).clear();
         *lock(&self.ahead) = Ahead::default();
         lock(&self.filling).clear();
@@ -221,7 +222,7 @@ impl Moves {
             );
         }
         late.into_iter().for_each(|place| self.arrived(world, place));
-        world.let_orphans_begin();
+        world.let_those_here_begin();
         world.await_what_is_late();
         world.let_departed_go();
     }
@@ -307,12 +308,18 @@ impl World {
         let mut arriving = lock(&self.moves.arriving);
         let mut early = lock(&self.moves.early);
         for (place, source) in &difference.arriving {
-            if early.remove(place).is_none() {
-                arriving.entry(*place).or_default().expect_from(*source, epoch);
+            if early.get(place).is_some_and(|(_, from)| *from == source.from) {
+                early.remove(place);
+            } else if let Some(arrival) = arriving.get_mut(place) {
+                if arrival.come_again(*source, epoch) {
+                    self.moves.leaving.arrived(*place, self);
+                }
+            } else {
+                arriving.insert(*place, Arrival::new(*source, epoch));
             }
         }
         self.expect_copies(difference, &mut arriving, epoch);
-        let astray = early.extract_if(|_, at| *at <= epoch).map(|(place, _)| place).collect();
+        let astray = early.extract_if(|_, (at, _)| *at <= epoch).map(|(place, _)| place).collect();
         self.moves.arriving_count.store(arriving.len(), Ordering::Release);
         astray
     }
@@ -321,45 +328,23 @@ impl World {
         if leaving.is_empty() {
             return;
         }
-        // Each slot counts one more than its actors, so that none has moved before all were told.
-        lock(&self.moves.leaving)
-            .extend(leaving.iter().map(|(place, to)| (*place, Departure { to: *to, left: 1 })));
+        leaving.iter().for_each(|(place, to)| self.moves.leaving.begin(*place, *to));
         self.tell_to_leave::<Session>(leaving);
         self.tell_to_leave::<Room>(leaving);
-        let mut moved: HashMap<(Role, u64), Vec<u16>> = HashMap::default();
-        let mut departures = lock(&self.moves.leaving);
         let arriving = lock(&self.moves.arriving);
-        for (place, to) in leaving {
-            if arriving.contains_key(place) {
-                // It has not come yet; what comes goes on, and when all has come the slot has left.
-                continue;
-            }
-            let Some(departure) = departures.get_mut(place) else { continue };
-            departure.left -= 1;
-            if departure.left == 0 {
-                departures.remove(place);
-                moved.entry((place.0, *to)).or_default().push(place.1);
-            }
-        }
-        // Under the lock, as in `left`.
-        for ((role, to), slots) in moved {
-            self.departed(role, to, slots);
-        }
+        let is_awaited = |place: &Place| arriving.contains_key(place);
+        self.moves.leaving.all_are_told(leaving.keys().copied(), is_awaited, self);
     }
 
     /// Those whose new owner died before it had them go to the next, or stay. Until they have gone their slot has not, or
     /// the next owner would begin without them.
     fn let_stragglers_go(self: &Arc<Self>, dead: &HashSet<u64>) {
-        let (table, mut strays) = (self.table(), false);
-        lock(&self.moves.leaving).retain(|(role, slot), departure| {
-            if !dead.contains(&departure.to) {
-                return true;
-            }
-            strays = true;
+        let table = self.table();
+        let owner = |(role, slot): &Place| {
             let owner = table.owner(*role, Slot(*slot)).map(|owner| owner.incarnation.0);
-            owner.filter(|owner| *owner != self.me()).map(|owner| departure.to = owner).is_some()
-        });
-        if strays {
+            owner.filter(|owner| *owner != self.me())
+        };
+        if self.moves.leaving.turn_from(dead, owner, self) {
             self.send_stragglers::<Session>();
             self.send_stragglers::<Room>();
         }
@@ -376,11 +361,8 @@ impl World {
     fn tell_to_leave<M: Owned>(self: &Arc<Self>, leaving: &HashMap<Place, u64>) {
         M::office(self).call_each(|address| {
             let place = (M::ROLE, Slot::of(address.as_str().as_bytes()).0);
-            let to = leaving.get(&place)?;
-            if let Some(departure) = lock(&self.moves.leaving).get_mut(&place) {
-                departure.left += 1;
-            }
-            Some(Call::Leave(*to))
+            leaving.get(&place)?;
+            self.moves.leaving.tell(place, address).map(Call::Leave)
         });
     }
 
@@ -406,9 +388,12 @@ impl World {
 
     /// Slots whose giver died on the way begin with what we have of them.
     fn take_in_orphans(self: &Arc<Self>, dead: &HashSet<u64>) {
+        if dead.is_empty() {
+            return;
+        }
         let mut orphans: HashSet<Place> = lock(&self.moves.arriving)
             .iter()
-            .filter(|(_, arrival)| dead.contains(&arrival.from))
+            .filter(|(_, arrival)| dead.contains(&arrival.from()))
             .map(|(place, _)| *place)
             .collect();
         let is_orphan = |role, of, slot| orphans.contains(&(role, slot)) && self.is_dead(of);
@@ -416,6 +401,7 @@ impl World {
         let rooms = self.promote::<Room>(|of, slot| is_orphan(Role::Rooms, of, slot));
         self.resume_posts::<Session>(&sessions);
         self.resume_posts::<Room>(&rooms);
+        self.drop_what_is_said_anew(dead);
         self.note_orphans(&orphans);
         self.turn_to_backups(&mut orphans);
         orphans.into_iter().for_each(|place| self.moves.arrived(self, place));

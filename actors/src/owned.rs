@@ -192,7 +192,7 @@ impl<M: Owned> Owner<M> {
         for letter in letters {
             match letter.body {
                 Call::Input(input, via) => self.world.refuse::<M>(input, condition, via),
-                Call::Leave(_) => self.world.moves.left(M::ROLE, self.slot, &self.world),
+                Call::Leave(_) => self.world.moves.left(M::ROLE, self.slot, &self.address, &self.world),
                 Call::Safe(..) | Call::Done(_) | Call::Resume => {}
                 Call::Backed(..) | Call::Lacking(_) | Call::Copy | Call::Forget => {}
             }
@@ -208,6 +208,9 @@ impl<M: Owned> Owner<M> {
             Call::Safe(sid) => self.safe(sid, ctx),
             Call::Done(number) => self.posted_is_done(number, ctx),
             Call::Resume => self.inherit(ctx),
+            Call::Leave(_) if matches!(self.state, State::Gone) => {
+                self.world.moves.left(M::ROLE, self.slot, &self.address, &self.world);
+            }
             Call::Leave(to) => {
                 self.leaving = Some((to, Instant::now()));
                 self.await_all();
@@ -383,7 +386,7 @@ impl<M: Owned> Owner<M> {
             let until = self.remembers.map(|until| until.saturating_duration_since(Instant::now()));
             ctx.run_later(until.unwrap_or_default().max(LINGER), |owner, ctx| {
                 owner.lingering = false;
-                if !owner.is_idle() || owner.asked > 0 {
+                if !owner.is_idle() || owner.asked > 0 || owner.leaving.is_some() {
                     return;
                 }
                 if owner.remembers.is_some_and(|until| until > Instant::now()) {
@@ -436,7 +439,7 @@ impl<M: Owned> Owner<M> {
         for (input, via) in std::mem::take(&mut self.resuming) {
             self.world.call::<M>(&self.address, Call::Input(input, via));
         }
-        self.world.moves.left(M::ROLE, self.slot, &self.world);
+        self.world.moves.left(M::ROLE, self.slot, &self.address, &self.world);
     }
 }
 

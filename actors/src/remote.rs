@@ -60,6 +60,8 @@ pub enum Remote {
         rooms: bool,
         /// Which slots.
         slots: Vec<u16>,
+        /// Whether the receiver had asked for them.
+        asked: bool,
     },
     /// All of a session, for the receiver to keep a copy.
     CopySession {

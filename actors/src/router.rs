@@ -63,7 +63,11 @@ impl World {
         for receiver in to {
             let slot = Slot::of(receiver.clone().into_bare().as_str().as_bytes());
             match table.owner(Session::ROLE, slot) {
-                Some(owner) if owner.incarnation.0 != self.me() && self.is_account(&receiver) => {
+                Some(owner)
+                    if owner.incarnation.0 != self.me()
+                        && self.is_account(&receiver)
+                        && !self.moves.awaits(Session::ROLE, slot.0) =>
+                {
                     elsewhere.entry(owner.incarnation.0).or_default().push(receiver);
                 }
                 _ => {
@@ -87,11 +91,16 @@ impl World {
         self.call::<Session>(account, Call::Input(session::Input::Order(order), via));
     }
 
-    /// Calls the owner of an address, wherever it is.
+    /// Calls the owner of an address, wherever it is. What waits for its slot here goes first, even if it goes on from here.
     pub fn call<M: Owned>(self: &Arc<Self>, address: &BareJid, mut call: Call<M>) {
         let slot = Slot::of(address.as_str().as_bytes());
         loop {
             let table = self.table();
+            call = match self.moves.park::<M>(slot.0, address, call) {
+                Parked::Waits => return,
+                Parked::Full(call) => return self.refuse_call(call, Condition::ResourceConstraint),
+                Parked::Here(call) => call,
+            };
             let Some(owner) = table.owner(M::ROLE, slot) else {
                 return self.refuse_call(call, Condition::ResourceConstraint);
             };
@@ -99,16 +108,24 @@ impl World {
             if owner != self.me() {
                 return self.call_elsewhere(owner, &table, address, call);
             }
-            call = match self.moves.park::<M>(slot.0, address, call) {
-                Parked::Waits => return,
-                Parked::Full(call) => return self.refuse_call(call, Condition::ResourceConstraint),
-                Parked::Here(call) => call,
-            };
             match M::office(self).call(self, slot.0, address, call, || self.acts_by(&table)) {
                 Ok(()) => return,
                 Err((full, true)) => return self.refuse_call(full, Condition::ResourceConstraint),
                 Err((again, false)) => call = again,
             }
+        }
+    }
+
+    /// Calls the owner of an address with what waited here for its slot.
+    pub fn call_after_waiting<M: Owned>(self: &Arc<Self>, address: &BareJid, call: Call<M>) {
+        let (table, slot) = (self.table(), Slot::of(address.as_str().as_bytes()));
+        let owner = table.owner(M::ROLE, slot).map(|owner| owner.incarnation.0);
+        if let Some(other) = owner.filter(|owner| *owner != self.me()) {
+            return self.call_elsewhere(other, &table, address, call);
+        }
+        if let Err((call, _)) = M::office(self).call(self, slot.0, address, call, || true) {
+            drop(call);
+            self.count_dropped("parked");
         }
     }
 

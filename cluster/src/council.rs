@@ -386,7 +386,7 @@ impl Council {
             (Wish::Draining, State::Joining | State::Up) => return self.view.with_state(me, State::Draining),
             (Wish::Up, State::Draining) => return self.view.with_state(me, State::Up),
             (Wish::Up, State::Joining) if self.may_go_up() => return self.view.with_state(me, State::Up),
-            (Wish::Up, State::Up) if self.yields(now) => {
+            (Wish::Up, State::Up) | (Wish::Draining, State::Draining) if self.yields(mine.state, now) => {
                 tracing::warn!(
                     "this node lacks a link that others have: it makes way, and comes back when links stand"
                 );
@@ -421,15 +421,20 @@ impl Council {
     }
 
     /// Whether this node, of two that are both alive and have no link, is the one that goes: who lacks more links does,
-    /// or else who has the higher name. While the view changes nobody goes for want of a link: many nodes that start at once
-    /// on a busy machine are silent at times, and each that goes and comes back would keep the others busier.
-    fn yields(&self, now: Duration) -> bool {
+    /// or else who has the higher name; and before them one that leaves anyway. While the view changes nobody goes for want of
+    /// a link: many nodes that start at once on a busy machine are silent at times, and each that goes and comes back would
+    /// keep the others busier.
+    fn yields(&self, state: State, now: Duration) -> bool {
         let missed_after = self.suspicion.missed_after();
         if now.saturating_sub(self.since) < missed_after {
             return false;
         }
         let mine = (self.missing(now), &self.me.node);
-        let goes = |(peer, missing): (&Member, u16)| missing > 0 && mine > (missing, &peer.node);
+        let leaves = state == State::Draining;
+        let goes = |(peer, missing): (&Member, u16)| {
+            // One that lacks no link, by its own word, may be about to be lost itself.
+            missing > 0 && peer.state == State::Up && (leaves || mine > (missing, &peer.node))
+        };
         self.view.voters().count() > 2 && self.suspicion.missing(&self.view, now, missed_after).any(goes)
     }
 

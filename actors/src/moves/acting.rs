@@ -13,15 +13,14 @@ use muster_proto::room::Room;
 use muster_proto::session::Session;
 use tokio::time::Instant;
 
-use super::arrival::Orphaned;
-use super::{Departure, Place, lock};
+use super::{Place, lock};
 use crate::owned::{Call, Owned};
 use crate::remote::Remote;
 use crate::world::World;
 
 /// How long a slot that has left, or whose giver died, waits for nodes that do not say by which view they act. Who is silent is put
 /// down before.
-const ACTING_TIME_MAX: Duration = Duration::from_secs(4);
+pub(super) const ACTING_TIME_MAX: Duration = Duration::from_secs(4);
 
 /// See the module.
 #[derive(Default)]
@@ -70,11 +69,13 @@ impl Acting {
 
 /// What is heard of another node.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Heard {
-    /// That one says it.
-    From(u64),
+pub(super) struct Heard {
+    /// Who says it.
+    pub(super) node: u64,
+    /// By the view of which epoch.
+    pub(super) epoch: u64,
     /// It was said before, to an owner that is dead.
-    Again,
+    pub(super) again: bool,
 }
 
 thread_local! {
@@ -85,14 +86,14 @@ thread_local! {
 pub struct Hearing(Option<Heard>);
 
 impl Hearing {
-    /// Begins to take what that node said.
-    pub fn from(node: u64) -> Self {
-        Self(HEARD.replace(Some(Heard::From(node))))
+    /// Begins to take what that node said, by the view of that epoch.
+    pub fn from(node: u64, epoch: u64) -> Self {
+        Self(HEARD.replace(Some(Heard { node, epoch, again: false })))
     }
 
-    /// Begins to take what was said before, to an owner that is dead.
-    pub fn again() -> Self {
-        Self(HEARD.replace(Some(Heard::Again)))
+    /// Begins to take what that node had said before, to an owner that is dead.
+    pub fn again(node: u64) -> Self {
+        Self(HEARD.replace(Some(Heard { node, epoch: u64::MAX, again: true })))
     }
 }
 
@@ -143,13 +144,12 @@ impl World {
             *acts = epoch.max(*acts);
         }
         self.let_departed_go();
-        self.let_orphans_begin();
+        self.let_those_here_begin();
     }
 
-    /// Whether others may still say here what they had said to a giver that is dead. Not for ever.
-    pub(super) fn may_come(&self, orphaned: &Orphaned) -> bool {
-        orphaned.since.elapsed() <= ACTING_TIME_MAX
-            && self.moves.acting.all_act(&self.others()) < orphaned.epoch
+    /// The view by which all others act at least.
+    pub(super) fn all_act(&self) -> u64 {
+        self.moves.acting.all_act(&self.others())
     }
 
     /// Slots have left: says so to their new owner, now or as soon as all act by the view in which they are its own.
@@ -190,8 +190,8 @@ impl World {
 
     /// Whether it could be said; if not it is said again later, as long as that node is there.
     fn say_moved(&self, role: Role, to: u64, slots: &[u16]) -> bool {
-        let (epoch, slots) = (self.epoch(), slots.to_vec());
-        let said = self.send(to, Remote::SlotsMoved { epoch, rooms: role == Role::Rooms, slots }).is_ok();
+        let (epoch, rooms, slots) = (self.epoch(), role == Role::Rooms, slots.to_vec());
+        let said = self.send(to, Remote::SlotsMoved { epoch, rooms, slots, asked: false }).is_ok();
         if !said {
             self.count_dropped("slots_moved");
         }
@@ -201,10 +201,7 @@ impl World {
     /// A machine came whose slot is to go on from here: so does the machine.
     pub fn pass_on<M: Owned>(self: &Arc<Self>, address: &BareJid) {
         let slot = Slot::of(address.as_str().as_bytes()).0;
-        let to = lock(&self.moves.leaving).get_mut(&(M::ROLE, slot)).map(|departure| {
-            departure.left += 1;
-            departure.to
-        });
+        let to = self.moves.leaving.tell((M::ROLE, slot), address);
         if let Some(to) = to {
             M::office(self).call_if_there(slot, address, Call::Leave(to));
         }
@@ -213,12 +210,12 @@ impl World {
     /// A slot came here by a view in which it was ours, and by the one that this node acts by it is another's.
     pub(super) fn send_on(self: &Arc<Self>, (role, slot): Place) {
         let Some(to) = self.table().owner(role, Slot(slot)).map(|owner| owner.incarnation.0) else { return };
-        lock(&self.moves.leaving).entry((role, slot)).or_insert(Departure { to, left: 0 }).left += 1;
+        self.moves.leaving.begin_or_go_on((role, slot), to);
         let leaving = HashMap::from_iter([((role, slot), to)]);
         match role {
             Role::Sessions => self.tell_to_leave::<Session>(&leaving),
             Role::Rooms => self.tell_to_leave::<Room>(&leaving),
         }
-        self.moves.left(role, slot, self);
+        self.moves.leaving.all_are_told([(role, slot)].into_iter(), |_| false, self);
     }
 }

@@ -33,11 +33,26 @@ impl World {
         for place in difference.taken.iter() {
             let keeper = filling.remove(place).filter(|(from, _)| difference.is_alive(*from));
             if let (Some((from, _)), false) = (keeper, arriving.contains_key(place)) {
-                arriving.entry(*place).or_default().expect_from(Source { from, then: None }, epoch);
+                arriving.insert(*place, Arrival::new(Source::keeper(from), epoch));
             }
         }
         let since = Instant::now();
         filling.extend(difference.filling.iter().map(|(place, from)| (*place, (*from, since))));
+    }
+
+    /// What dead nodes had said here, and is not handled, is said anew by who takes their places, and in its order: some of it
+    /// may have been said to others and got lost. What they had not given when a slot went on from here is not awaited any more.
+    pub(super) fn drop_what_is_said_anew(&self, dead: &HashSet<u64>) {
+        let mut gone_on = vec![];
+        for (place, arrival) in lock(&self.moves.arriving).iter_mut() {
+            arrival.drop_what_was_said_by(dead);
+            while dead.iter().any(|node| arrival.ends_stay(*node)) {
+                gone_on.push(*place);
+            }
+        }
+        for place in gone_on {
+            self.moves.leaving.arrived(place, self);
+        }
     }
 
     /// The giver of these slots is dead.
@@ -51,13 +66,18 @@ impl World {
     }
 
     /// Lets those begin that are here and waited for others.
-    pub(super) fn let_orphans_begin(self: &Arc<Self>) {
+    pub(super) fn let_those_here_begin(self: &Arc<Self>) {
         if self.moves.arriving_count() == 0 {
             return;
         }
+        let all_act = self.all_act();
+        let is_here = |arrival: &Arrival| {
+            arrival.is_here
+                && !arrival.orphaned.as_ref().is_some_and(|orphaned| orphaned.may_more_come(all_act))
+        };
         let arriving = lock(&self.moves.arriving);
         let here: Vec<Place> =
-            arriving.iter().filter(|(_, arrival)| arrival.is_here).map(|(place, _)| *place).collect();
+            arriving.iter().filter(|(_, arrival)| is_here(arrival)).map(|(place, _)| *place).collect();
         drop(arriving);
         here.into_iter().for_each(|place| self.moves.arrived(self, place));
     }
@@ -71,7 +91,7 @@ impl World {
             let Some(then) = arrival.then.take().filter(|then| *then != me && !self.is_dead(*then)) else {
                 return true;
             };
-            arrival.expect_from(Source { from: then, then: None }, arrival.epoch);
+            arrival.turn_to(then);
             false
         });
     }
@@ -95,7 +115,7 @@ impl World {
         for ((role, slot), arrival) in
             lock(&self.moves.arriving).iter().filter(|(_, arrival)| !arrival.is_here && wanted(arrival))
         {
-            questions.entry((*role, arrival.from)).or_default().push(*slot);
+            questions.entry((*role, arrival.from())).or_default().push(*slot);
         }
         let epoch = self.epoch();
         for ((role, from), slots) in questions {
@@ -116,13 +136,13 @@ impl World {
             Role::Rooms => self.give_orphans::<Room>(heir, &slots),
         };
         // In this order: from the one they go into the other.
-        let leaving: HashSet<u16> =
-            lock(&self.moves.leaving).keys().filter(|place| place.0 == role).map(|place| place.1).collect();
+        let leaving = self.moves.leaving.slots(role);
         let departed = self.moves.acting.departed(role);
         slots.retain(|slot| !failed.contains(slot) && !leaving.contains(slot) && !departed.contains(slot));
         let slots: Vec<u16> = slots.into_iter().collect();
+        let epoch = self.epoch();
         if !slots.is_empty()
-            && self.send(heir, Remote::SlotsMoved { epoch: self.epoch(), rooms, slots }).is_err()
+            && self.send(heir, Remote::SlotsMoved { epoch, rooms, slots, asked: true }).is_err()
         {
             self.count_dropped("slots_moved"); // it asks again
         }

@@ -12,6 +12,20 @@ pub(super) struct Source {
     pub(super) from: u64,
     /// Who was the backup of the one who has its machines.
     pub(super) then: Option<u64>,
+    /// Whether it has the machines: then it is who was told what was for them, and sends it on.
+    pub(super) is_owner: bool,
+}
+
+impl Source {
+    /// An owner gives its machines; who was its backup has copies.
+    pub(super) fn owner(from: u64, then: Option<u64>) -> Self {
+        Self { from, then, is_owner: true }
+    }
+
+    /// Who was the backup of a dead owner gives its copies.
+    pub(super) fn keeper(from: u64) -> Self {
+        Self { from, then: None, is_owner: false }
+    }
 }
 
 /// What a new table changes for this node.
@@ -76,12 +90,12 @@ impl Difference {
             }
             if after == Some(me) {
                 match keeper {
-                    Some(from) => self.arriving.push((place, Source { from, then: None })),
+                    Some(from) => self.arriving.push((place, Source::keeper(from))),
                     None => drop(self.taken.insert(place)),
                 }
             }
         } else if after == Some(me) {
-            self.arriving.push((place, Source { from: before, then: keeper }));
+            self.arriving.push((place, Source::owner(before, keeper)));
         } else if let (true, Some(after)) = (before == me, after) {
             self.leaving.insert(place, after);
         }
@@ -111,7 +125,7 @@ mod tests {
         let (at_a, at_b) = (Difference::between(&old, &new, 1), Difference::between(&old, &new, 2));
         assert!(joined.lost.is_empty() && joined.dead.is_empty() && joined.leaving.is_empty());
         assert!(!joined.arriving.is_empty());
-        for (place, Source { from, then }) in &joined.arriving {
+        for (place, Source { from, then, .. }) in &joined.arriving {
             let giver = if *from == 1 { &at_a } else { &at_b };
             assert_eq!(giver.leaving.get(place), Some(&3));
             assert_eq!(*then, Some(3 - from), "its backup has copies if it dies on the way");
@@ -157,12 +171,7 @@ mod tests {
         let new = table(2, &[("a", 1, State::Up), ("b", 2, State::Down), ("c", 3, State::Up)]);
         let joined = Difference::between(&old, &new, 3);
         assert!(!joined.lost.is_empty() && joined.gone.is_empty());
-        assert!(
-            joined
-                .arriving
-                .iter()
-                .all(|(_, source)| *source == Source { from: 1, then: None } || source.from == 1)
-        );
+        assert!(joined.arriving.iter().all(|(_, source)| source.from == 1));
         assert!(joined.taken.is_empty(), "it was no backup");
     }
 

@@ -33,6 +33,10 @@ pub struct Absence {
     pub to: Duration,
     /// At which node it had been.
     pub left: usize,
+    /// Why it was gone.
+    pub why: String,
+    /// Which nodes it tried in vain, how long, and why it left them.
+    pub tried: Vec<String>,
     /// At which node it went on.
     pub found: usize,
     /// What the server said that it had handled.

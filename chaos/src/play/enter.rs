@@ -17,12 +17,13 @@ impl Play {
     pub(super) fn enter(&mut self, id: ClientId, clients: &mut Clients) {
         let (now, entrance) = (self.chronicle.now(), clients.entrance(id).clone());
         let session = &mut self.sessions[id];
-        let lost_at = session.lost_at.take();
+        let (lost_at, tried) = (session.lost_at.take(), std::mem::take(&mut session.tried));
         (session.place, session.asked_at, session.last_ask) = (Place::In, None, now);
         if let Some(h) = entrance.resumed {
             let (life, left, found) = (session.life, session.left, session.node);
             if let (Some(life), Some(from)) = (life, lost_at) {
-                let absence = Absence { life, from, to: now, left, found, h };
+                let why = session.lost_for.clone();
+                let absence = Absence { life, from, to: now, left, why, tried, found, h };
                 self.chronicle.write().absences.push(absence);
             }
             self.handled(id, h);
@@ -76,6 +77,9 @@ impl Play {
             session.lost_at = Some(now);
             why.clone_into(&mut session.lost_for);
             session.left = session.node;
+        } else if let Place::Entering { since } = session.place {
+            let took = (now - since).as_secs_f64();
+            session.tried.push(format!("node-{} for {took:.2} s: {why}", session.node));
         }
         if why.contains("handled-count-too-high") {
             let what = format!("client {id}: {why}");

@@ -42,6 +42,8 @@ pub(super) struct Session {
     pub(super) lost_at: Option<Duration>,
     /// Why it was lost the last time.
     pub(super) lost_for: String,
+    /// The nodes that it has tried in vain since.
+    pub(super) tried: Vec<String>,
     pub(super) asked_at: Option<Duration>,
     /// When it was last asked, answered or not.
     pub(super) last_ask: Duration,
@@ -69,6 +71,7 @@ impl Session {
             acked: 0,
             lost_at: None,
             lost_for: String::new(),
+            tried: vec![],
             asked_at: None,
             last_ask: Duration::ZERO,
         }

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::history::{History, Kind};
+use crate::history::{Absence, History, Kind};
 
 /// A message that takes longer was not served when it was sent.
 const PROMPT: Duration = Duration::from_secs(1);
+/// So many of the longest times without a connection are shown.
+const LONGEST_MAX: usize = 10;
 /// A message is under the influence of a fault that struck less than this before, if it arrives before the next one does.
 const INFLUENCE: Duration = Duration::from_secs(10);
 
@@ -65,6 +67,15 @@ pub fn felt(history: &History) -> BTreeMap<&'static str, Felt> {
             values.sort_by(f64::total_cmp);
         }
     }
+    all
+}
+
+/// The times without a connection that were longest, longest first.
+#[must_use]
+pub fn longest(history: &History) -> Vec<&Absence> {
+    let mut all: Vec<_> = history.absences.iter().collect();
+    all.sort_by_key(|absence| std::cmp::Reverse(absence.to.saturating_sub(absence.from)));
+    all.truncate(LONGEST_MAX);
     all
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::Finding;
 use super::figures::{Felt, availability, quantile};
-use crate::history::History;
+use crate::history::{Absence, History};
 use crate::trial::Plan;
 
 /// Violations of one invariant that are shown.
@@ -17,6 +17,7 @@ pub(super) fn page(
     history: &History,
     findings: &[Finding],
     felt: &BTreeMap<&'static str, Felt>,
+    longest: &[&Absence],
 ) -> String {
     let mut page = String::new();
     let failed = findings.iter().filter(|finding| finding.count > 0).count();
@@ -64,6 +65,7 @@ pub(super) fn page(
         let _ = writeln!(page, "| {fault} | {} | {waited} | {resumed} | {two} |", felt.times);
     }
     page.push_str("\n![Time to resume](resumption.svg)\n");
+    waited_longest(&mut page, history, longest);
     broken(&mut page, findings);
     page.push_str("\n## What was done\n\n| from | fault | what |\n|---|---|---|\n");
     for incident in &history.incidents {
@@ -73,6 +75,25 @@ pub(super) fn page(
         let _ = writeln!(page, "| {from:.2} | {} | {} |", incident.fault, steps.join("; "));
     }
     page
+}
+
+fn waited_longest(page: &mut String, history: &History, longest: &[&Absence]) {
+    page.push_str("\n## Who was away longest\n\n| from | seconds | client | left | why | found | tried before |\n|---|---|---|---|---|---|---|\n");
+    for absence in longest {
+        let (from, took) = (absence.from.as_secs_f64(), (absence.to - absence.from).as_secs_f64());
+        let client = history.lives[absence.life].client;
+        let Absence { left, found, why, tried, .. } = absence;
+        let (why, tried) = (without_tags(why), without_tags(&tried.join("; ")));
+        let _ = writeln!(
+            page,
+            "| {from:.2} | {took:.2} | {client} | node-{left} | {why} | node-{found} | {tried} |"
+        );
+    }
+}
+
+/// What an element says, without its markup.
+fn without_tags(text: &str) -> String {
+    text.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text)).collect()
 }
 
 fn broken(page: &mut String, findings: &[Finding]) {

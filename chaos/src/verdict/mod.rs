@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::history::{History, Incident};
+use crate::history::{Absence, History, Incident};
 use crate::invariants::{self, Terms};
 use crate::trial::Plan;
 use figures::Felt;
@@ -38,6 +38,8 @@ struct Report<'a> {
     arrivals: usize,
     sessions_resumed: usize,
     sessions_lost: usize,
+    /// Those that took longest to go on, longest first.
+    longest: &'a [&'a Absence],
     felt: &'a BTreeMap<&'static str, Felt>,
     incidents: &'a [Incident],
 }
@@ -49,7 +51,7 @@ struct Report<'a> {
 /// A file cannot be written.
 pub fn pass(plan: &Plan, history: &History, out: &Path) -> anyhow::Result<Vec<&'static str>> {
     let findings = judge(history);
-    let felt = figures::felt(history);
+    let (felt, longest) = (figures::felt(history), figures::longest(history));
     let report = Report {
         plan,
         held: findings.iter().all(|finding| finding.count == 0),
@@ -59,11 +61,12 @@ pub fn pass(plan: &Plan, history: &History, out: &Path) -> anyhow::Result<Vec<&'
         arrivals: history.receipts.len(),
         sessions_resumed: history.absences.len(),
         sessions_lost: history.refusals.len(),
+        longest: &longest,
         felt: &felt,
         incidents: &history.incidents,
     };
     std::fs::write(out.join("report.json"), serde_json::to_string_pretty(&report)?)?;
-    std::fs::write(out.join("report.md"), markdown::page(plan, history, &findings, &felt))?;
+    std::fs::write(out.join("report.md"), markdown::page(plan, history, &findings, &felt, &longest))?;
     std::fs::write(out.join("availability.svg"), pictures::timeline(history))?;
     std::fs::write(out.join("resumption.svg"), pictures::resumption(&felt))?;
     tell(&report, out);

@@ -201,15 +201,16 @@ impl Suspicion {
         self.contacts.len() > PEERS_MANY
     }
 
-    /// Members that are up and alive, as others hear, but have been silent to this node for so long; and how many links
-    /// they lack.
+    /// Members that act and are alive, as others hear, but have been silent to this node for so long; and how many links they
+    /// lack.
     pub(super) fn missing<'a>(
         &'a self,
         view: &'a View,
         now: Duration,
         silent: Duration,
     ) -> impl Iterator<Item = (&'a Member, u16)> {
-        view.members.iter().filter(|m| m.state == State::Up).filter_map(move |member| {
+        let acting = view.members.iter().filter(|m| matches!(m.state, State::Up | State::Draining));
+        acting.filter_map(move |member| {
             let Contact { link, rumour, .. } = self.contacts.get(&member.incarnation)?;
             let (Link::Up { heard } | Link::Lost { heard, gone: false, .. }) = link else { return None };
             let rumour = rumour.filter(|rumour| rumour.alive)?;

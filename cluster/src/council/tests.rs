@@ -56,6 +56,18 @@ fn of_two_without_a_link_that_a_third_sees_one_makes_way_and_comes_back_when_lin
 }
 
 #[test]
+fn one_that_leaves_and_lacks_a_link_makes_way_at_once() {
+    let mut world = three();
+    world.deliver(1, Input::Wish(Wish::Draining));
+    world.run(Duration::from_secs(1));
+    assert_eq!(world.state(1), Some(State::Draining));
+    world.cut(1, 2, Cut::Silent);
+    world.run(Duration::from_secs(10));
+    assert_eq!(world.ousted, BTreeSet::from([1]), "though its name is the lower one");
+    assert_eq!(world.acting(), [2, 3]);
+}
+
+#[test]
 fn among_many_who_is_silent_for_three_seconds_is_not_missed() {
     let names: Vec<String> = (1..=18).map(|number| format!("n{number:02}")).collect();
     let members: Vec<_> = names.iter().map(String::as_str).zip(1..).collect();

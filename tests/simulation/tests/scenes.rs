@@ -1,6 +1,5 @@
 //! What the simulation has found, as scenes: the same faults at the same times, under a few seeds each.
 
-use std::ops::Range;
 use std::time::Duration;
 
 use muster_cluster::Limits;
@@ -14,7 +13,7 @@ fn scenes(nodes: usize, faults: &[(u64, u64, Fault)]) {
     scenes_of(0..12, nodes, faults);
 }
 
-fn scenes_of(seeds: Range<u64>, nodes: usize, faults: &[(u64, u64, Fault)]) {
+fn scenes_of(seeds: impl IntoIterator<Item = u64>, nodes: usize, faults: &[(u64, u64, Fault)]) {
     for seed in seeds {
         play(seed, nodes, faults);
     }
@@ -100,6 +99,42 @@ fn a_machine_that_leaves_does_not_wait_for_the_dead() {
 #[test]
 fn what_a_dead_owner_had_not_passed_on_is_passed_on_first() {
     scenes_of(511..512, 2, &[(3_219, 3_290, Fault::Kill(0, true))]);
+}
+
+/// It has not come yet where it goes on from: what waits for it there goes first. It may even come back before.
+#[test]
+fn a_slot_that_goes_from_hand_to_hand_is_told_everything_in_order() {
+    let faults = [(1_875, 6_385, Fault::CutOff(1, false)), (2_526, 4_552, Fault::Roll)];
+    scenes_of([6, 27, 37, 199, 206, 266, 274], 3, &faults);
+}
+
+/// Who has the copies of a slot whose giver is dead was no owner: what it says is not older than what others said.
+#[test]
+fn who_keeps_copies_does_not_overtake_itself() {
+    scenes_of(0..12, 3, &[(4_333, 6_280, Fault::Drain(1)), (4_480, 5_662, Fault::CutOneWay(0, 2))]);
+}
+
+/// Of what a node said some is stuck where its link is cut, some has come where the slot goes. It dies, and says no more; what
+/// it had said is said anew, all of it in order: by its heir, by sockets of other nodes, by clients.
+#[test]
+fn what_the_dead_had_said_to_two_owners_is_said_anew_in_order() {
+    scenes_of([754], 5, &[(2_936, 5_006, Fault::Join), (1_647, 4_041, Fault::CutLink(2, 1))]);
+    scenes_of([1_819], 5, &[(3_620, 7_355, Fault::Drain(3)), (4_368, 5_023, Fault::CutOneWay(4, 0))]);
+    scenes_of([3_829], 4, &[(2_802, 6_756, Fault::Roll), (4_271, 6_647, Fault::CutLink(0, 3))]);
+}
+
+/// Others wait for what it has to say to the one that it does not reach.
+#[test]
+fn a_node_that_leaves_and_lacks_a_link_is_not_waited_for() {
+    scenes_of([2_935], 3, &[(4_239, 7_468, Fault::Roll), (3_314, 5_208, Fault::CutLink(0, 1))]);
+    scenes_of([735], 3, &[(4_242, 5_692, Fault::Drain(0)), (2_638, 7_730, Fault::CutOneWay(2, 0))]);
+}
+
+/// It would be the second that is lost at once.
+#[test]
+fn a_node_that_leaves_does_not_make_way_for_one_that_is_about_to_die() {
+    scenes_of([1_648], 4, &[(2_934, 2_685, Fault::Drain(1)), (2_935, 7_687, Fault::Pause(3))]);
+    scenes_of([2_388], 5, &[(2_285, 5_214, Fault::Roll), (2_260, 6_505, Fault::CutOff(3, true))]);
 }
 
 /// All that a room tells the many who enter it at once is much more than may wait for one node at a time, and links are slow.
