@@ -118,6 +118,9 @@ impl World {
     /// The copy of a machine whose owner is dead comes here from who was its backup.
     fn inherit<M: Owned>(self: &Arc<Self>, address: BareJid, machine: Box<M>, ledger: Ledger) {
         let slot = Slot::of(address.as_str().as_bytes()).0;
+        if self.moves.has_left(M::ROLE, slot, &address) {
+            return;
+        }
         M::office(self).inherit(self, slot, &address, machine, ledger);
         self.pass_on::<M>(&address);
         self.resume_posts::<M>(&[address]);

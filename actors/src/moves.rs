@@ -127,6 +127,11 @@ impl Moves {
         self.leaving.left((role, slot), address, world);
     }
 
+    /// Whether an actor has left whose slot has not: then there is nothing newer of it than what it took along.
+    pub fn has_left(&self, role: Role, slot: u16, address: &BareJid) -> bool {
+        self.leaving.has_left((role, slot), address)
+    }
+
     /// Slots that have not left yet.
     pub fn leaving_count(&self) -> usize {
         self.leaving.count() + self.acting.departed_count()

@@ -23,6 +23,8 @@ struct Departure {
     is_awaited: bool,
     /// Those who are here still.
     actors: HashSet<BareJid>,
+    /// Those who have left.
+    gone: HashSet<BareJid>,
 }
 
 impl Departure {
@@ -34,7 +36,8 @@ impl Departure {
 impl Departures {
     /// A slot goes to that node. It is not over before all its actors were told.
     pub(super) fn begin(&self, place: Place, to: u64) {
-        let departure = Departure { to, is_announced: true, is_awaited: false, actors: HashSet::default() };
+        let (actors, gone) = Default::default();
+        let departure = Departure { to, is_announced: true, is_awaited: false, actors, gone };
         lock(&self.0).entry(place).or_default().push_back(departure);
     }
 
@@ -78,7 +81,18 @@ impl Departures {
 
     /// An actor has left; the last one lets the new owner begin.
     pub(super) fn left(&self, place: Place, address: &BareJid, world: &World) {
-        self.change(place, world, |departure| departure.actors.remove(address));
+        self.change(place, world, |departure| {
+            let left = departure.actors.take(address);
+            let is_first = left.is_some();
+            departure.gone.extend(left);
+            is_first
+        });
+    }
+
+    /// Whether an actor of a slot that is still on its way from here has left already.
+    pub(super) fn has_left(&self, place: Place, address: &BareJid) -> bool {
+        let departures = lock(&self.0);
+        departures.get(&place).is_some_and(|queue| queue.iter().any(|it| it.gone.contains(address)))
     }
 
     /// A slot has come that is to go on from here, if it is.
@@ -179,6 +193,7 @@ mod tests {
         leaving.left(PLACE, &romeo, &world);
         leaving.left(PLACE, &romeo, &world);
         assert_eq!(leaving.count(), 1, "it has not come here yet");
+        assert!(leaving.has_left(PLACE, &romeo));
         assert!(leaving.arrived(PLACE, &world));
         assert_eq!((leaving.count(), leaving.arrived(PLACE, &world)), (0, false));
     }

@@ -130,6 +130,16 @@ fn a_node_that_leaves_and_lacks_a_link_is_not_waited_for() {
     scenes_of([735], 3, &[(4_242, 5_692, Fault::Drain(0)), (2_638, 7_730, Fault::CutOneWay(2, 0))]);
 }
 
+/// Its owner had one made from the newest copy, and gave it on, before an older copy came from who was cut off.
+#[test]
+fn an_old_copy_does_not_take_the_place_of_what_has_gone_on() {
+    let (cut, killed) = (Fault::CutOff(1, false), Fault::Kill(2, false));
+    let slow = Fault::Slow(2, 0, Duration::from_millis(216));
+    let faults =
+        [(3_679, 2_110, Fault::Drain(1)), (2_865, 6_652, cut), (4_567, 3_404, killed), (4_475, 1_879, slow)];
+    scenes_of([31_402], 3, &faults);
+}
+
 /// It would be the second that is lost at once.
 #[test]
 fn a_node_that_leaves_does_not_make_way_for_one_that_is_about_to_die() {
