@@ -24,7 +24,7 @@ use jid::BareJid;
 use muster_cluster::map::{HashMap, HashSet};
 use muster_cluster::{Incarnation, Role, Slot, Table, View};
 use muster_proto::room::{self, Room};
-use muster_proto::session::{self, LostAccounts, Session};
+use muster_proto::session::{self, LostAddresses, Session};
 use tokio::time::Instant;
 
 use crate::owned::{Call, Owned};
@@ -381,13 +381,17 @@ impl World {
         if let Some(lost) = slots_of_sessions(&difference.lost) {
             self.sockets.tell_all(|| SocketCall::SlotsLost(lost.clone()));
         }
-        if let Some(gone) = slots_of_sessions(&difference.gone) {
-            let gone: LostAccounts =
-                Arc::new(move |account| gone[usize::from(Slot::of(account.as_str().as_bytes()).0)]);
-            self.sessions
-                .call_each(|_| Some(Call::Input(session::Input::AccountsLost(gone.clone()), Via::default())));
+        if !difference.gone.is_empty() {
+            let (world, gone) = (Arc::downgrade(self), difference.gone.clone());
+            let gone: LostAddresses = Arc::new(move |address| {
+                let slot = Slot::of(address.as_str().as_bytes()).0;
+                world.upgrade().is_some_and(|world| gone.contains(&(world.role_of(address), slot)))
+            });
+            self.sessions.call_each(|_| {
+                Some(Call::Input(session::Input::AddressesLost(gone.clone()), Via::default()))
+            });
             self.rooms
-                .call_each(|_| Some(Call::Input(room::Input::AccountsLost(gone.clone()), Via::default())));
+                .call_each(|_| Some(Call::Input(room::Input::AddressesLost(gone.clone()), Via::default())));
         }
     }
 

@@ -250,7 +250,7 @@ impl SessionMail {
             session::Input::Order(order) => Self::Order(order),
             session::Input::Reattach { sid, socket, wrote } => Self::Reattach { sid, socket, wrote },
             session::Input::NodeLost(_)
-            | session::Input::AccountsLost(_)
+            | session::Input::AddressesLost(_)
             | session::Input::Handled { .. } => return None,
         })
     }

@@ -33,7 +33,7 @@ impl Owned for Room {
     fn stanza(input: &Input) -> Option<&Stanza> {
         match input {
             Input::Stanza(stanza) => Some(stanza),
-            Input::AccountsLost(_) => None,
+            Input::AddressesLost(_) => None,
         }
     }
 
@@ -46,7 +46,7 @@ impl Owned for Room {
     fn goods(address: &BareJid, input: Input) -> Result<Goods, Input> {
         match input {
             Input::Stanza(stanza) => Ok(Goods::Room(address.clone(), stanza)),
-            input @ Input::AccountsLost(_) => Err(input),
+            input @ Input::AddressesLost(_) => Err(input),
         }
     }
 

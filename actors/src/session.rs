@@ -37,7 +37,7 @@ impl Owned for Session {
             Input::Word { word: Word::Stanza(_, stanza), .. } => Some(stanza),
             Input::Enter { .. } | Input::Word { .. } | Input::Closed { .. } => None,
             Input::Handled { .. } | Input::Reattach { .. } => None,
-            Input::NodeLost(_) | Input::AccountsLost(_) | Input::Order(_) => None,
+            Input::NodeLost(_) | Input::AddressesLost(_) | Input::Order(_) => None,
         }
     }
 
@@ -71,7 +71,7 @@ impl Owned for Session {
             | Input::Closed { .. }
             | Input::Handled { .. }
             | Input::NodeLost(_)
-            | Input::AccountsLost(_)
+            | Input::AddressesLost(_)
             | Input::Order(_) => {}
         }
     }

@@ -273,8 +273,7 @@ impl System {
     pub fn ring(&self, jid: &Jid) -> RingStatus {
         let table = self.world.table();
         let slot = Slot::of(jid.to_bare().as_str().as_bytes());
-        let is_room = self.world.options.conference(jid.domain().as_str()).is_some();
-        let role = if is_room { Role::Rooms } else { Role::Sessions };
+        let role = self.world.role_of(&jid.to_bare());
         let preference = table.preference(role, slot).iter().map(|member| member.node.to_string()).collect();
         let owner = table.owner(role, slot).map(|member| member.node.to_string());
         RingStatus { jid: jid.to_bare().to_string(), slot: slot.0, owner, preference }

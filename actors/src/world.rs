@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use jid::Jid;
+use jid::{BareJid, Jid};
 use muster_cluster::{Cluster, Member, Role, Slot, Table, simulation};
 use muster_proto::feature::Features;
 use muster_proto::machine::{Env, Timestamp};
@@ -202,6 +202,14 @@ impl World {
     /// The epoch of that table.
     pub fn epoch(&self) -> u64 {
         self.table.load().epoch()
+    }
+
+    /// Whose an address is: an account's session, or a room.
+    pub fn role_of(&self, address: &BareJid) -> Role {
+        match self.options.conference(address.domain().as_str()) {
+            Some(_) => Role::Rooms,
+            None => Role::Sessions,
+        }
     }
 
     /// The node that keeps the second copy of a slot of ours, if there is one.

@@ -1,16 +1,23 @@
 //! Leaving, and being gone without a word (XEP-0045 §7.14, §11.1, §18.1.2).
 
-use jid::FullJid;
+use jid::{FullJid, Jid};
 
-use super::broadcast::{Audience, Notice, unavailable};
+use super::broadcast::{Audience, Notice, status, unavailable};
 use super::enter::reflected;
 use super::occupants::Occupant;
 use super::{Change, Room};
 use crate::machine::{Machine, Out};
 use crate::ns;
-use crate::session::LostAccounts;
+use crate::session::LostAddresses;
 use crate::stanza::{Condition, Stanza};
-use crate::xml::el;
+use crate::xml::{Build, el};
+
+/// What somebody gets whose room died with its node, from the seat there (XEP-0045 §11.1).
+pub(crate) fn lost(seat: Jid) -> Stanza {
+    let item = el("item", ns::MUC_USER).with("affiliation", "none").with("role", "none");
+    let x = el("x", ns::MUC_USER).child(item).children_of([110, 333].map(status));
+    unavailable().with_from(seat).with(&x)
+}
 
 impl Room {
     /// Somebody says good-bye. Whoever is not there is not heard (§17.3).
@@ -29,7 +36,7 @@ impl Room {
     }
 
     /// The sessions of these accounts died with their node.
-    pub(super) fn lose(&mut self, lost: &LostAccounts, out: &mut Out<Self>) {
+    pub(super) fn lose(&mut self, lost: &LostAddresses, out: &mut Out<Self>) {
         let gone: Vec<_> = self.occupants.iter().filter(|occupant| lost(&occupant.user)).cloned().collect();
         for occupant in gone {
             self.expel(&occupant, &Notice::codes(&[333]), out);

@@ -23,10 +23,11 @@ use jid::{BareJid, FullJid};
 use serde::{Deserialize, Serialize};
 
 pub use keep::Listing;
+pub(crate) use leave::lost;
 
 use crate::machine::{Env, Machine, Out, Timestamp};
 use crate::ns;
-use crate::session::LostAccounts;
+use crate::session::LostAddresses;
 use crate::stanza::{Condition, IqType, Kind, Stanza};
 use crate::store::{Query, Reply};
 use affiliations::{Affiliation, Affiliations, Entry, Role};
@@ -66,7 +67,7 @@ pub enum Input {
     /// Somebody sent it, or one of its occupants, a stanza. `from` is a full JID.
     Stanza(Stanza),
     /// The sessions of these accounts died with their node: they have left.
-    AccountsLost(LostAccounts),
+    AddressesLost(LostAddresses),
 }
 
 /// Records of a room's log. Variants are only appended.
@@ -130,7 +131,7 @@ impl Machine for Room {
     fn handle(&mut self, input: Input, env: &Env<'_>, out: &mut Out<Self>) {
         match input {
             Input::Stanza(stanza) => self.take(stanza, env, out),
-            Input::AccountsLost(lost) => self.lose(&lost, out),
+            Input::AddressesLost(lost) => self.lose(&lost, out),
         }
     }
 

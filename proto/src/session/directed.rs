@@ -2,8 +2,9 @@
 
 use jid::Jid;
 
-use super::{Change, Session};
+use super::{Change, LostAddresses, Resource, Session};
 use crate::machine::{Env, Machine, Out};
+use crate::room;
 use crate::stanza::{Condition, PresenceType, Stanza};
 
 impl Session {
@@ -38,6 +39,21 @@ impl Session {
             self.arrive(stanza, env, out);
         } else {
             out.route(stanza);
+        }
+    }
+
+    /// These rooms died with their node: who was in them is not any more, and can enter again (XEP-0045 §11.1).
+    pub(super) fn rooms_lost(&mut self, lost: &LostAddresses, env: &Env<'_>, out: &mut Out<Self>) {
+        let is_lost =
+            |jid: &&Jid| env.options.conference(jid.domain().as_str()).is_some() && lost(&jid.to_bare());
+        let of = |resource: &Resource| -> Vec<_> {
+            let seats = resource.directed.iter().filter(is_lost);
+            seats.map(|seat| (resource.sid, resource.jid.clone(), seat.clone())).collect()
+        };
+        let seats: Vec<_> = self.resources.iter().flat_map(of).collect();
+        for (sid, me, seat) in seats {
+            self.commit(Change::Directed(sid, seat.clone(), false), out);
+            self.deliver(sid, room::lost(seat).with_to(me), env, out);
         }
     }
 

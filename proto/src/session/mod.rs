@@ -135,14 +135,14 @@ pub enum Input {
     Stanza(Stanza),
     /// Every socket of that node is gone.
     NodeLost(u64),
-    /// The sessions of these accounts died with their node: their resources are not there any more.
-    AccountsLost(LostAccounts),
+    /// These accounts' sessions, and these rooms, died with their node: nobody is there any more.
+    AddressesLost(LostAddresses),
     /// The administrator, or another account's session, says so.
     Order(Order),
 }
 
-/// Tells whether the session of an account is lost.
-pub type LostAccounts = std::sync::Arc<dyn Fn(&BareJid) -> bool + Send + Sync>;
+/// Tells whether the session of an account, or a room, is lost.
+pub type LostAddresses = std::sync::Arc<dyn Fn(&BareJid) -> bool + Send + Sync>;
 
 /// What others may tell a session to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -254,7 +254,10 @@ impl Machine for Session {
             Input::Closed { socket, resumable } => self.closed(socket, resumable, env, out),
             Input::Stanza(stanza) => self.receive(stanza, env, out),
             Input::NodeLost(node) => self.node_lost(node, env, out),
-            Input::AccountsLost(lost) => self.contacts_lost(&lost, env, out),
+            Input::AddressesLost(lost) => {
+                self.contacts_lost(&lost, env, out);
+                self.rooms_lost(&lost, env, out);
+            }
             Input::Order(Order::Remove) => self.remove(env, out),
             Input::Order(Order::EndStreams) => self.end_streams(env, out),
             Input::Order(Order::EndResource(name)) => self.end_resource(&name, env, out),

@@ -115,7 +115,7 @@ impl Session {
     }
 
     /// The sessions of these contacts died with their node: they are not there any more.
-    pub(super) fn contacts_lost(&mut self, lost: &super::LostAccounts, env: &Env<'_>, out: &mut Out<Self>) {
+    pub(super) fn contacts_lost(&mut self, lost: &super::LostAddresses, env: &Env<'_>, out: &mut Out<Self>) {
         let gone: Vec<_> = self
             .roster
             .iter()

@@ -18,7 +18,7 @@ use crate::feature::Features;
 use crate::machine::{Derived, Effect, Env, Machine, Out, Resumption, SocketId, Then, Timestamp, ToSocket};
 use crate::options::{Domain, Limits, Options};
 use crate::room::{self, Room};
-use crate::session::{self, LostAccounts, Order, Session};
+use crate::session::{self, LostAddresses, Order, Session};
 use crate::stanza::{Kind, PresenceType, Stanza, StanzaError};
 use crate::store::{Reply, StoreError, Write, collection};
 use crate::stream::StreamError;
@@ -250,15 +250,16 @@ impl World {
         self.happens(Event::Session(BareJid::new(account).expect("the test's JID is valid"), input));
     }
 
-    /// Tells every machine in memory that these accounts are lost, and forgets their sessions.
-    pub fn lose(&mut self, lost: LostAccounts) {
+    /// Tells every machine in memory that these accounts and rooms are lost, and forgets them.
+    pub fn lose(&mut self, lost: LostAddresses) {
         self.sessions.retain(|address, _| !lost(address));
+        self.rooms.retain(|address, _| !lost(address));
         for address in self.sessions.keys() {
             self.events
-                .push_back(Event::Session(address.clone(), session::Input::AccountsLost(lost.clone())));
+                .push_back(Event::Session(address.clone(), session::Input::AddressesLost(lost.clone())));
         }
         for address in self.rooms.keys() {
-            self.events.push_back(Event::Room(address.clone(), room::Input::AccountsLost(lost.clone())));
+            self.events.push_back(Event::Room(address.clone(), room::Input::AddressesLost(lost.clone())));
         }
         self.run();
     }

@@ -62,6 +62,21 @@ fn who_dies_with_its_node_leaves_the_room() {
 }
 
 #[test]
+fn who_was_in_a_room_that_died_with_its_node_is_told_and_can_enter_again() {
+    let (mut world, romeo, juliet) = hall();
+    world.lose(std::sync::Arc::new(|address| address.as_str() == HALL));
+    for who in [romeo, juliet] {
+        let heard = heard(&mut world, who);
+        assert!(heard.len() == 1 && heard[0].ends_with(" none/none 110 333"), "{heard:?}");
+        world.lose(std::sync::Arc::new(|address| address.as_str() == HALL));
+        assert!(world.hears(who).is_empty(), "it is told once");
+    }
+    assert!(world.room(HALL).is_none());
+    world.says(romeo, &format!("<presence to='{HALL}/Romeo'><x xmlns='{}'/></presence>", ns::MUC));
+    assert!(world.room(HALL).is_some());
+}
+
+#[test]
 fn a_ghost_leaves_at_the_first_word() {
     let (mut world, romeo, juliet) = hall();
     // No connection has this resource: the account's server says so when the subject comes.
