@@ -301,8 +301,10 @@ impl System {
             self.world.sockets.end_some(CLOSED_PER_STEP, &why);
             step.tick().await;
         }
-        // The word that a connection closed may still be on its way to another node.
-        while self.world.moves.leaving_count() > 0 && tokio::time::Instant::now() < deadline {
+        // The word that a connection closed may still be on its way to another node; and what nobody has confirmed when this
+        // node is gone may be dropped.
+        let owes = || self.world.moves.leaving_count() > 0 || self.world.deliveries.count() > 0;
+        while owes() && tokio::time::Instant::now() < deadline {
             step.tick().await;
         }
         // Who took them may not have another copy yet.
