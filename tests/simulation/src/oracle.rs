@@ -133,10 +133,12 @@ impl Oracle {
         self.known.borrow_mut().said.entry(saying.clone()).or_default().acked = true;
     }
 
-    /// It came back.
-    pub fn refused(&self, saying: &Saying, why: &str) {
+    /// It came back, and should not if who said it `may_speak`.
+    pub fn refused(&self, saying: &Saying, why: &str, may_speak: bool) {
         self.known.borrow_mut().said.entry(saying.clone()).or_default().refused = true;
-        self.fault(Invariant::NotRefused, &format!("{} came back: {why}", saying.id(0)));
+        if may_speak {
+            self.fault(Invariant::NotRefused, &format!("{} came back: {why}", saying.id(0)));
+        }
     }
 
     /// A client hears a message that was said in that session of its sender.

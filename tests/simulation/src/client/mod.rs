@@ -361,11 +361,14 @@ impl Client {
                 let Some((saying, of)) = heard.attr("id").and_then(Saying::read) else { return };
                 match heard.attr("type") {
                     Some("error") => {
-                        if saying.kind == Kind::Room {
+                        let is_room = saying.kind == Kind::Room;
+                        // Who asked and was not let in yet may not speak: another may be making the room just then.
+                        let may_speak = !is_room || session.is_in(saying.to, &format!("u{me}"));
+                        if is_room {
                             // It is not in the room any more, whatever it was told: it enters again.
                             session.rooms.remove(&saying.to);
                         }
-                        self.oracle.refused(&saying, &heard.xml);
+                        self.oracle.refused(&saying, &heard.xml, may_speak);
                     }
                     _ => self.oracle.heard(me, session.number, &saying, of),
                 }
