@@ -2,6 +2,7 @@
 //! arrived anywhere departs once for each time, in order.
 
 use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
 use std::sync::Mutex;
 
 use jid::BareJid;
@@ -38,7 +39,11 @@ impl Departures {
     pub(super) fn begin(&self, place: Place, to: u64) {
         let (actors, gone) = Default::default();
         let departure = Departure { to, is_announced: true, is_awaited: false, actors, gone };
-        lock(&self.0).entry(place).or_default().push_back(departure);
+        match lock(&self.0).entry(place) {
+            Entry::Occupied(mut queue) => queue.get_mut().push_back(departure),
+            // Room for one: slots leave by the thousand.
+            Entry::Vacant(place) => drop(place.insert(VecDeque::from([departure]))),
+        }
     }
 
     /// A slot came here that is another's already: it goes there, with what goes there anyway.
