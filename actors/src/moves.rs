@@ -382,10 +382,10 @@ impl World {
             self.sockets.tell_all(|| SocketCall::SlotsLost(lost.clone()));
         }
         if !difference.gone.is_empty() {
-            let (world, gone) = (Arc::downgrade(self), difference.gone.clone());
+            let (world, gone) = (self.clone(), difference.gone.clone());
             let gone: LostAddresses = Arc::new(move |address| {
                 let slot = Slot::of(address.as_str().as_bytes()).0;
-                world.upgrade().is_some_and(|world| gone.contains(&(world.role_of(address), slot)))
+                gone.contains(&(world.role_of(address), slot))
             });
             self.sessions.call_each(|_| {
                 Some(Call::Input(session::Input::AddressesLost(gone.clone()), Via::default()))

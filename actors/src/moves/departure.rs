@@ -19,7 +19,7 @@ pub(super) struct Departures(Mutex<HashMap<Place, VecDeque<Departure>>>);
 struct Departure {
     to: u64,
     /// Its actors have not all been told yet.
-    is_announced: bool,
+    is_being_told: bool,
     /// It has not come here yet: what comes goes on.
     is_awaited: bool,
     /// Those who are here still.
@@ -30,7 +30,7 @@ struct Departure {
 
 impl Departure {
     fn is_over(&self) -> bool {
-        !self.is_announced && !self.is_awaited && self.actors.is_empty()
+        !self.is_being_told && !self.is_awaited && self.actors.is_empty()
     }
 }
 
@@ -38,7 +38,7 @@ impl Departures {
     /// A slot goes to that node. It is not over before all its actors were told.
     pub(super) fn begin(&self, place: Place, to: u64) {
         let (actors, gone) = Default::default();
-        let departure = Departure { to, is_announced: true, is_awaited: false, actors, gone };
+        let departure = Departure { to, is_being_told: true, is_awaited: false, actors, gone };
         match lock(&self.0).entry(place) {
             Entry::Occupied(mut queue) => queue.get_mut().push_back(departure),
             // Room for one: slots leave by the thousand.
@@ -49,7 +49,7 @@ impl Departures {
     /// A slot came here that is another's already: it goes there, with what goes there anyway.
     pub(super) fn begin_or_go_on(&self, place: Place, to: u64) {
         if let Some(departure) = lock(&self.0).get_mut(&place).and_then(VecDeque::back_mut) {
-            departure.is_announced = true;
+            departure.is_being_told = true;
             return;
         }
         self.begin(place, to);
@@ -74,7 +74,7 @@ impl Departures {
         let mut moved: HashMap<(Role, u64), Vec<u16>> = HashMap::default();
         for place in places {
             let Some(last) = departures.get_mut(&place).and_then(VecDeque::back_mut) else { continue };
-            last.is_announced = false;
+            last.is_being_told = false;
             last.is_awaited |= is_awaited(&place);
             for to in end(&mut departures, place) {
                 moved.entry((place.0, to)).or_default().push(place.1);
@@ -110,8 +110,7 @@ impl Departures {
         let mut departures = lock(&self.0);
         let is_changed = departures.get_mut(&place).is_some_and(|queue| queue.iter_mut().any(change));
         if is_changed {
-            // Under the lock, as above.
-            end(&mut departures, place).into_iter().for_each(|to| world.departed(place.0, to, vec![place.1]));
+            depart(&mut departures, place, world);
         }
         is_changed
     }
@@ -136,9 +135,7 @@ impl Departures {
                 !goes_there(departure) || owner.map(|owner| departure.to = owner).is_some()
             });
             // Who waited behind one that goes nowhere may be over.
-            end(&mut departures, *place)
-                .into_iter()
-                .for_each(|to| world.departed(place.0, to, vec![place.1]));
+            depart(&mut departures, *place, world);
         }
         !strays.is_empty()
     }
@@ -155,6 +152,11 @@ impl Departures {
     pub(super) fn forget(&self) {
         lock(&self.0).clear();
     }
+}
+
+/// Lets those begin to whom a slot has gone. Under the lock, as above.
+fn depart(departures: &mut HashMap<Place, VecDeque<Departure>>, place: Place, world: &World) {
+    end(departures, place).into_iter().for_each(|to| world.departed(place.0, to, vec![place.1]));
 }
 
 /// Takes out what is over of a slot, and says where it went.

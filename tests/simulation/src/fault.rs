@@ -76,12 +76,10 @@ impl Fault {
 pub fn are_borne(nodes: usize, acts: &[Act]) -> bool {
     let wanted = acts.iter().filter(|act| act.fault.is_wanted()).count();
     let is_alone = nodes == 2 && acts.iter().any(|act| matches!(act.fault, Fault::Drain(_) | Fault::Roll));
-    let takes = |fault: &Fault| match fault {
-        Fault::Kill(..) | Fault::Pause(_) | Fault::CutOff(..) => true,
-        // One of the two makes way.
-        Fault::CutLink(..) | Fault::CutOneWay(..) => true,
-        Fault::Slow(..) | Fault::Drop(..) | Fault::StoreAway | Fault::RollBack(_) => false,
-        Fault::Drain(_) | Fault::Roll | Fault::Join => false,
+    // Of two nodes without a link one makes way.
+    let takes = |fault: &Fault| {
+        matches!(fault, Fault::Kill(..) | Fault::Pause(_) | Fault::CutOff(..))
+            || matches!(fault, Fault::CutLink(..) | Fault::CutOneWay(..))
     };
     let is_gone = acts.iter().any(|act| takes(&act.fault));
     wanted < 2 && acts.len() - wanted < 2 && !(is_alone && is_gone)
