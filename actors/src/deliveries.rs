@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jid::{BareJid, Jid};
 use muster_cluster::map::{HashMap, HashSet};
-use muster_cluster::{Slot, Table};
+use muster_cluster::{Incarnation, Slot, Table};
 use muster_proto::addresses;
 use muster_proto::room::{self, Room};
 use muster_proto::session::Session;
@@ -91,6 +91,13 @@ impl Owed {
         }
         Some(parcel)
     }
+
+    /// Forgets all, but no number: what is confirmed later is not taken for another.
+    fn clear(&mut self) -> VecDeque<Option<Parcel>> {
+        self.first += self.parcels.len() as u64;
+        self.count = 0;
+        std::mem::take(&mut self.parcels)
+    }
 }
 
 impl Deliveries {
@@ -143,7 +150,8 @@ impl World {
             owed.push(Parcel { goods: goods.clone(), via, since: Instant::now() })
         };
         match self.send(to, Remote::Delivery { epoch, number, label, goods }) {
-            // Whoever is not there is dead, and what it owes goes to its successors as soon as we know them.
+            // Whoever is not there is dead, and what it owes goes to its successors as soon as we know them; or nobody is
+            // there because this node was ousted, and forgets it when it comes back.
             Ok(()) | Err((_, Condition::RecipientUnavailable)) => Ok(()),
             Err(_) => match lock(&self.deliveries.owed).get_mut(&to).and_then(|owed| owed.take(number)) {
                 Some(parcel) => Err(Undelivered::Full(parcel.goods, parcel.via)),
@@ -233,9 +241,14 @@ impl World {
     /// Acts by a new table from now on. What the dead owe goes to whom it makes their successors, before anything that
     /// is sent by the new table.
     pub fn change_table(self: &Arc<Self>, new: &Arc<Table>, dead: &HashSet<u64>) {
-        let mut refused = Vec::new();
+        let is_new_here = self.table().view().member_of(Incarnation(self.me())).is_none();
+        let (mut refused, mut void) = (Vec::new(), Vec::new());
         {
             let mut owed = lock(&self.deliveries.owed);
+            if is_new_here {
+                // What a former incarnation still said: its sessions are others' since, and nobody heard it.
+                void.extend(owed.values_mut().map(Owed::clear));
+            }
             let orphans: Vec<Parcel> = dead
                 .iter()
                 .filter_map(|node| owed.remove(node))
@@ -262,6 +275,7 @@ impl World {
                 }
             }
         }
+        drop(void);
         for (goods, via) in refused {
             self.hand_in(goods, via);
         }

@@ -18,6 +18,8 @@ pub struct Status {
     pub slots_arriving: usize,
     /// Slots on their way from this node.
     pub slots_leaving: usize,
+    /// Deliveries that other nodes have not confirmed to this one.
+    pub deliveries_unconfirmed: usize,
     /// What this node carries.
     pub load: Load,
     /// All members.

@@ -264,6 +264,7 @@ impl System {
             register_reachable: cluster.register,
             slots_arriving: self.world.moves.arriving_count(),
             slots_leaving: self.world.moves.leaving_count(),
+            deliveries_unconfirmed: self.world.deliveries.count(),
             load: self.load(),
             nodes,
         }

@@ -38,11 +38,13 @@ pub enum Invariant {
     ViewConverges,
     /// After the last heal, everybody can talk again.
     ServiceReturns,
+    /// At rest, nothing is on its way between nodes: whatever was, has come, or was given up.
+    NothingUnderWay,
 }
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Kept,
         Self::NotRefused,
         Self::NotDoubled,
@@ -56,6 +58,7 @@ impl Invariant {
         Self::Membership,
         Self::ViewConverges,
         Self::ServiceReturns,
+        Self::NothingUnderWay,
     ];
 
     /// When it is demanded. Where it is not, it is counted all the same.
@@ -68,6 +71,7 @@ impl Invariant {
             Self::PairOrder | Self::RoomOrder => Demand::SingleFault,
             Self::ExactCount => Demand::Always,
             Self::Membership | Self::ViewConverges | Self::ServiceReturns => Demand::Always,
+            Self::NothingUnderWay => Demand::Always,
         }
     }
 }

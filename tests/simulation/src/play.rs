@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
+use muster_actors::Status;
 use muster_actors::storage::Batch;
 use muster_cluster::Limits;
 use muster_proto::BareJid;
@@ -25,7 +26,7 @@ use crate::fault::{self, Act, Scene};
 use crate::history::History;
 use crate::invariant::{Demand, Invariant};
 use crate::log;
-use crate::network::{Network, OUTSIDE};
+use crate::network::{Network, OUTSIDE, Place};
 use crate::nodes::{self, Nodes, SETTLE, SETTLE_LONG};
 use crate::note;
 use crate::oracle::{Oracle, Phase};
@@ -253,11 +254,19 @@ fn heal(scene: &Scene) {
 
 fn converged(scene: &Scene, oracle: &Oracle) -> u64 {
     let nodes = &scene.nodes;
-    let all: Vec<_> = (0..nodes.count()).filter_map(|place| nodes.status(place)).collect();
-    let epochs: Vec<u64> = all.iter().map(|status| status.epoch).collect();
+    let statuses = (0..nodes.count()).filter_map(|place| Some((place, nodes.status(place)?)));
+    let all: Vec<(Place, Status)> = statuses.collect();
+    let epochs: Vec<u64> = all.iter().map(|(_, status)| status.epoch).collect();
     note!(scene.history, "epochs {epochs:?}");
     if epochs.windows(2).any(|two| two[0] != two[1]) {
         oracle.fault(Invariant::ViewConverges, &format!("epochs {epochs:?}"));
+    }
+    for (place, status) in &all {
+        let (slots, owed) = (status.slots_arriving + status.slots_leaving, status.deliveries_unconfirmed);
+        if slots + owed > 0 {
+            let what = format!("n{place} has {slots} slots and {owed} deliveries under way");
+            oracle.fault(Invariant::NothingUnderWay, &what);
+        }
     }
     for place in 0..nodes.count() {
         if let Some(why) = nodes.why_not_ready(place) {
