@@ -388,7 +388,7 @@ impl Council {
             (Wish::Up, State::Joining) if self.may_go_up() => return self.view.with_state(me, State::Up),
             (Wish::Up, State::Up) | (Wish::Draining, State::Draining) if self.yields(mine.state, now) => {
                 tracing::warn!(
-                    "this node lacks a link that others have: it makes way, and comes back when links stand"
+                    "this node lacks a link that others have: it makes way, and comes back when links stand, unless it is being stopped"
                 );
                 return self.view.with_state(me, State::Down);
             }

@@ -103,6 +103,18 @@ pub fn plan(nodes: usize, chance: &mut Chance) -> Vec<Act> {
         .collect()
 }
 
+/// A fault in the middle of a planned change, or about then: most orders that nobody thought of are among these.
+pub fn pair(nodes: usize, chance: &mut Chance) -> Vec<Act> {
+    let act = |is_wanted: bool| Act {
+        at: chance.millis(1_000, 4_500),
+        lasts: chance.millis(500, 8_000),
+        fault: std::iter::repeat_with(|| fault(nodes, chance))
+            .find(|fault| fault.is_wanted() == is_wanted)
+            .expect("there are both"),
+    };
+    [true, false].map(act).into()
+}
+
 fn fault(nodes: usize, chance: &mut Chance) -> Fault {
     let one = chance.below(nodes);
     let other = (one + 1 + chance.below(nodes - 1)) % nodes;

@@ -56,6 +56,8 @@ pub struct Script {
     pub nodes: Option<usize>,
     /// What goes wrong.
     pub acts: Option<Vec<Act>>,
+    /// If that is not said, it is one fault in the middle of a planned change.
+    pub paired: bool,
     /// How many clients there are, all of whom go to one room at once.
     pub crowd: Option<usize>,
     /// How long a few bytes take between nodes, until all is healed.
@@ -64,12 +66,12 @@ pub struct Script {
     pub limits: Limits,
 }
 
-/// Plays the history of a seed. A loud one is printed as it happens.
+/// Plays the history of a seed; each fourth has one fault in a planned change. A loud one is printed as it happens.
 ///
 /// # Panics
 /// A node does.
 pub fn play(seed: u64, loud: bool) -> Outcome {
-    play_script(seed, Script::default(), loud)
+    play_script(seed, Script { paired: seed % 4 == 3, ..Script::default() }, loud)
 }
 
 /// Plays the history of a seed by a script.
@@ -182,7 +184,10 @@ async fn direct(scene: Scene, script: Script, mut chance: Chance) -> Outcome {
         Some(count) => crowd(count),
         None => cast(&mut chance),
     };
-    let drawn = fault::plan(nodes.count(), &mut chance);
+    let drawn = match script.paired {
+        true => fault::pair(nodes.count(), &mut chance),
+        false => fault::plan(nodes.count(), &mut chance),
+    };
     let acts = script.acts.unwrap_or(drawn);
     let (single, borne) = (acts.len() < 2, fault::are_borne(nodes.count(), &acts));
     note!(history, "{} nodes, {} clients, {acts:?}", nodes.count(), roles.len());

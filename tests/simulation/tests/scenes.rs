@@ -147,6 +147,13 @@ fn a_node_that_leaves_does_not_make_way_for_one_that_is_about_to_die() {
     scenes_of([2_388], 5, &[(2_285, 5_214, Fault::Roll), (2_260, 6_505, Fault::CutOff(3, true))]);
 }
 
+/// What its sockets still said for the one that it was, nobody would ever confirm: it waited for that when it was stopped.
+#[test]
+fn a_node_that_was_put_out_and_came_back_owes_nothing() {
+    scene(3, 1_000, 3_000, Fault::CutLink(0, 1));
+    scene(4, 1_000, 4_000, Fault::CutOff(2, false));
+}
+
 /// All that a room tells the many who enter it at once is much more than may wait for one node at a time, and links are slow.
 #[test]
 fn a_crowd_that_enters_a_room_at_once_sees_everybody() {
@@ -157,6 +164,7 @@ fn a_crowd_that_enters_a_room_at_once_sees_everybody() {
             crowd: Some(100),
             slow: Duration::from_millis(200),
             limits: Limits { outbox_bytes_max: 128 << 10, ..Limits::default() },
+            ..Script::default()
         };
         let outcome = play_script(seed, script, false);
         assert!(outcome.violations.is_empty(), "{}\n{:#?}", outcome.history, outcome.violations);
