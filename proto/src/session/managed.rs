@@ -12,6 +12,9 @@ use crate::stanza::Stanza;
 /// Somebody has read it: see [`Queued::share`].
 const READ: u64 = u64::MAX;
 
+/// Room for so many stanzas is kept for a client that is not busy.
+const FEW: usize = 8;
+
 /// What a managed client says, in the order in which it says it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Word {
@@ -135,12 +138,16 @@ impl Managed {
     /// Forgets what the client has; the shares of that.
     pub(super) fn trim(&mut self, h: u32) -> Vec<u64> {
         let count = self.handled(h).unwrap_or_default();
-        let gone: Vec<_> = self.queue.drain(..count).collect();
-        self.bytes -= gone.iter().map(|queued| queued.stanza.bytes()).sum::<usize>();
-        if self.queue.is_empty() {
-            self.queue.shrink_to(8);
+        let mut shares = Vec::new();
+        for queued in self.queue.drain(..count) {
+            self.bytes -= queued.stanza.bytes();
+            shares.extend(Some(queued.share).filter(|share| *share != 0 && *share != READ));
         }
-        gone.iter().map(|queued| queued.share).filter(|share| *share != 0 && *share != READ).collect()
+        // Who has much to acknowledge at once soon has again.
+        if self.queue.is_empty() && count < FEW {
+            self.queue.shrink_to(FEW);
+        }
+        shares
     }
 
     /// Goes on with a client that has handled stanzas up to `h`; the shares of what it has. If it has forgotten what

@@ -71,7 +71,8 @@ impl Session {
     /// Whether this account asks for it itself: `from` is one of its own addresses.
     pub fn is_own(&self, jid: &Jid) -> bool {
         // Compared as text: this is asked of every stanza, and a bare JID made for it would be thrown away.
-        jid.as_str().split('/').next() == Some(self.address.as_str())
+        let rest = jid.as_str().strip_prefix(self.address.as_str());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }
 

@@ -85,6 +85,9 @@ impl Stream {
         self.idle.silent &= bytes.is_empty();
         let mut rest = bytes;
         while self.wants_bytes() && !rest.is_empty() {
+            if self.take_short(&mut rest, out) {
+                continue;
+            }
             let mut reader = self.reader.take().unwrap_or_else(|| self.new_reader(env));
             let event = reader.read(&mut rest);
             self.reader = Some(reader);

@@ -60,19 +60,19 @@ impl Head {
         let mut extra = String::new();
         for attribute in &unit.root.attributes {
             let value = chars::value(attribute.value.of(bytes))?;
-            match attribute.name.whole().of(bytes) {
-                "to" => match addresses::jid(&value) {
+            match attribute.name.whole().raw(bytes) {
+                b"to" => match addresses::jid(&value) {
                     Ok(jid) => stanza.to = Some(jid),
                     Err(_) => error = Some(Condition::JidMalformed),
                 },
-                "from" => {
+                b"from" => {
                     let jid = addresses::jid(&value);
                     stanza.from = Some(jid.map_err(|_| StreamError::from(StreamCondition::InvalidFrom))?);
                 }
-                "id" => stanza.id = Some(value.into()),
-                "type" => kind = Some(value),
-                "xml:lang" => stanza.lang = Some(value.into()),
-                "xmlns" => {}
+                b"id" => stanza.id = Some(value.into()),
+                b"type" => kind = Some(value),
+                b"xml:lang" => stanza.lang = Some(value.into()),
+                b"xmlns" => {}
                 _ => {
                     extra.push(' ');
                     extra.push_str(attribute.whole.of(bytes));

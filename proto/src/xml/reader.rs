@@ -115,6 +115,11 @@ impl Reader {
         self.bounds.bytes_max = bytes_max;
     }
 
+    /// Whether the stream is open and nothing of its next child has come.
+    pub fn is_between(&self) -> bool {
+        self.state == State::Open && self.buffer.is_empty()
+    }
+
     /// Takes bytes from the front of `input` until something is complete; `None` when all are taken.
     ///
     /// # Errors

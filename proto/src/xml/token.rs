@@ -1,6 +1,6 @@
 //! Tokens of XML: where one ends, however its bytes arrive, and what a start tag says.
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 use super::chars::{self, is_space, not_well_formed, restricted, too_much};
 use crate::stream::StreamError;
@@ -105,21 +105,23 @@ impl Search {
     }
 
     fn tag_end(&mut self, bytes: &[u8], at: usize) -> Result<Option<usize>, StreamError> {
-        let from = self.seen.max(at + 1);
-        for (offset, byte) in bytes[from..].iter().enumerate() {
+        let mut from = self.seen.max(at + 1);
+        loop {
+            let rest = &bytes[from..];
+            let next = match self.quote {
+                Some(quote) => memchr2(quote, b'<', rest),
+                None => rest.iter().position(|byte| matches!(byte, b'<' | b'>' | b'\'' | b'"')),
+            };
+            self.seen = next.map_or(bytes.len(), |offset| from + offset);
+            let Some(byte) = bytes.get(self.seen) else { return Ok(None) };
+            from = self.seen + 1;
             match (byte, self.quote) {
-                (b'<', _) => {
-                    self.seen = from + offset;
-                    return Err(not_well_formed("< inside a tag"));
-                }
-                (b'>', None) => return Ok(Some(from + offset + 1)),
-                (b'\'' | b'"', None) => self.quote = Some(*byte),
-                (byte, Some(quote)) if *byte == quote => self.quote = None,
-                _ => {}
+                (b'<', _) => return Err(not_well_formed("< inside a tag")),
+                (b'>', _) => return Ok(Some(from)),
+                (_, Some(_)) => self.quote = None,
+                (quote, None) => self.quote = Some(*quote),
             }
         }
-        self.seen = bytes.len();
-        Ok(None)
     }
 }
 
@@ -233,9 +235,19 @@ fn name(bytes: &[u8], at: usize, end: usize) -> Result<Name, StreamError> {
     Ok(Name { prefix: first, local: name_part(bytes, first.end + 1, end)? })
 }
 
+/// Which bytes of ASCII a name may have: a look instead of six comparisons, for each byte of each name.
+const ASCII_NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 0x80 {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        byte += 1;
+    }
+    table
+};
+
 fn name_part(bytes: &[u8], at: usize, end: usize) -> Result<Span, StreamError> {
-    let is_ascii_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    let ascii = bytes[at..end].iter().take_while(|byte| is_ascii_name(**byte)).count();
+    let ascii = bytes[at..end].iter().take_while(|byte| ASCII_NAME[usize::from(**byte)]).count();
     // Nearly every name is ASCII.
     let starts_well = ascii > 0 && !matches!(bytes[at], b'-' | b'.' | b'0'..=b'9');
     let len = match bytes[..end].get(at + ascii) {

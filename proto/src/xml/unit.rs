@@ -208,7 +208,8 @@ impl Unit {
         if self.open.len() == 2 {
             let local = tag.name.local.of(bytes);
             facts = Facts::of(local, ns);
-            let wants = self.payload.is_none() && facts != Facts::ERROR && self.local(bytes) == "iq";
+            let wants =
+                self.payload.is_none() && facts != Facts::ERROR && self.root.name.local.raw(bytes) == b"iq";
             payload = wants.then(|| Payload { ns: ns.into(), name: local.into() });
         }
         self.borrowed |= used;
