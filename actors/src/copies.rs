@@ -120,9 +120,9 @@ impl<M: Owned> Copies<M> {
         self.some_stale.store(some, Ordering::Relaxed);
     }
 
-    /// Whether there is one whose owner is alive.
-    pub fn has_of(&self, is_alive: impl Fn(u64) -> bool) -> bool {
-        self.machines().values().any(|copy| is_alive(copy.of))
+    /// How many there are whose owners are alive.
+    pub fn count_of(&self, is_alive: impl Fn(u64) -> bool) -> usize {
+        self.machines().values().filter(|copy| is_alive(copy.of)).count()
     }
 
     /// How many there are.

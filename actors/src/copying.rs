@@ -30,8 +30,8 @@ pub struct Copying {
     at: Option<u64>,
     /// It has all of the machine.
     is_whole: bool,
-    /// Who keeps a copy until it does.
-    former: Option<u64>,
+    /// Who keeps a copy until it does, or may: what was sent and not confirmed counts, too.
+    formers: Vec<u64>,
     /// The number of the last change in the whole copy that was sent last.
     whole: Lsn,
     /// The copy it had is gone, and the next one is not there yet.
@@ -47,7 +47,7 @@ impl Copying {
             log: SlotLog::new(epoch),
             at: None,
             is_whole: false,
-            former: giver,
+            formers: giver.into_iter().collect(),
             whole: Lsn(0),
             lack: None,
             alone_since: None,
@@ -142,11 +142,8 @@ impl Copying {
         if self.at.is_none() {
             self.log.add_backup(committed);
         }
-        if self.is_whole {
-            self.former = self.at;
-        }
-        self.former = self.former.filter(|former| *former != backup);
-        self.is_whole = false;
+        self.leave_it();
+        self.formers.retain(|former| *former != backup);
         (self.at, self.whole, self.alone_since) = (Some(backup), lsn, None);
         self.lack.iter_mut().for_each(|lack| lack.set_under_way(true));
     }
@@ -159,10 +156,7 @@ impl Copying {
 
     /// There is one copy now: everything is committed, unless two are asked for.
     fn alone(&mut self, world: &World, committed: Lsn) {
-        if std::mem::take(&mut self.is_whole) {
-            self.former = self.at;
-        }
-        self.at = None;
+        self.leave_it();
         self.lack = None;
         if world.replication.copies_min > 1 {
             self.alone_since.get_or_insert_with(Instant::now);
@@ -189,7 +183,7 @@ impl Copying {
             if lsn >= self.whole {
                 self.lack = None;
                 self.is_whole = true;
-                self.former.take().into_iter().for_each(|former| world.say_forget::<M>(former, address));
+                self.let_go::<M>(world, address);
             }
         }
     }
@@ -223,8 +217,21 @@ impl Copying {
 
     /// The machine is put away, or given: nobody needs its copy.
     pub fn end<M: Owned>(&mut self, world: &Arc<World>, address: &BareJid) {
-        for keeper in self.at.take().into_iter().chain(self.former.take()) {
-            world.say_forget::<M>(keeper, address);
+        self.leave_it();
+        self.lack = None;
+        self.let_go::<M>(world, address);
+    }
+
+    fn let_go<M: Owned>(&mut self, world: &Arc<World>, address: &BareJid) {
+        let formers = std::mem::take(&mut self.formers);
+        formers.into_iter().for_each(|former| world.say_forget::<M>(former, address));
+    }
+
+    /// Another node is to have the copy, or none: who has it keeps it until it is told to forget it.
+    fn leave_it(&mut self) {
+        self.is_whole = false;
+        if let Some(at) = self.at.take().filter(|at| !self.formers.contains(at)) {
+            self.formers.push(at);
         }
     }
 }

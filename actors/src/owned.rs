@@ -318,21 +318,25 @@ impl<M: Owned> Owner<M> {
 
     /// Sees to it that the slot's backup has a copy.
     fn copy(&mut self) {
-        if let State::Ready(machine) = &self.state
-            && !(machine.is_idle() && self.ledger.is_blank())
-        {
-            // Whoever waits for its copy is not made to wait longer.
-            let copied = (machine.as_ref(), &self.ledger);
-            if self.leaving.is_some() {
-                return self.copying.mourn(&self.world, self.slot, copied);
+        let State::Ready(machine) = &self.state else { return };
+        let nobody_waits = self.held.is_empty();
+        if machine.is_idle() && self.ledger.is_blank() {
+            // There is nothing to copy, and who has one may be about to leave.
+            if nobody_waits {
+                self.copying.end::<M>(&self.world, &self.address);
             }
-            let may_wait = self.held.is_empty() && self.copying.is_behind(&self.world, M::ROLE, self.slot);
-            if may_wait && !self.world.replication.has_room() {
-                self.copying.lack(&self.world, M::ROLE, self.slot);
-                return self.world.copy_later(M::ROLE, self.slot, self.address.clone());
-            }
-            self.copying.refresh(&self.world, self.slot, copied);
+            return;
         }
+        let copied = (machine.as_ref(), &self.ledger);
+        if self.leaving.is_some() {
+            return self.copying.mourn(&self.world, self.slot, copied);
+        }
+        let may_wait = nobody_waits && self.copying.is_behind(&self.world, M::ROLE, self.slot);
+        if may_wait && !self.world.replication.has_room() {
+            self.copying.lack(&self.world, M::ROLE, self.slot);
+            return self.world.copy_later(M::ROLE, self.slot, self.address.clone());
+        }
+        self.copying.refresh(&self.world, self.slot, copied);
     }
 
     /// Sees to it that the machine is woken at the time it wants to be.

@@ -33,6 +33,8 @@ use crate::world::{Parts, World};
 const TICK: Duration = Duration::from_millis(500);
 /// How long slots may take to leave before the node stops all the same.
 const LEAVE_TIME_MAX: Duration = Duration::from_secs(20);
+/// How often a drain says what it waits for.
+const SAY_EVERY: Duration = Duration::from_secs(2);
 /// How long a new node waits with its readiness for slots and second copies.
 const SETTLE_TIME_MAX: Duration = Duration::from_secs(60);
 /// Sockets closed per tenth of a second while draining: their clients come back somewhere else.
@@ -289,50 +291,50 @@ impl System {
         if let Err(error) = self.cluster.drain().await {
             tracing::warn!(%error, "others could not be told in time");
         }
-        let deadline = tokio::time::Instant::now() + LEAVE_TIME_MAX;
-        let mut step = tokio::time::interval(Duration::from_millis(100));
-        while self.is_handing_over() && tokio::time::Instant::now() < deadline {
-            step.tick().await;
-        }
+        let world = &self.world;
+        let until = tokio::time::Instant::now() + LEAVE_TIME_MAX;
+        wait_while("slots", until, || self.to_hand_over()).await;
         let why = StreamError::because(
             StreamCondition::SystemShutdown,
             "this node is being stopped; please connect again",
         );
-        while self.world.sockets.count() > 0 && tokio::time::Instant::now() < deadline {
-            self.world.sockets.end_some(CLOSED_PER_STEP, &why);
-            step.tick().await;
-        }
-        // The word that a connection closed may still be on its way to another node; and what nobody has confirmed when this
-        // node is gone may be dropped.
-        let owes = || self.world.moves.leaving_count() > 0 || self.world.deliveries.count() > 0;
-        while owes() && tokio::time::Instant::now() < deadline {
-            step.tick().await;
-        }
+        wait_while("connections", until, || {
+            world.sockets.end_some(CLOSED_PER_STEP, &why);
+            world.sockets.count()
+        })
+        .await;
+        // The word that a connection closed may still be on its way to another node.
+        wait_while("slots", until, || world.moves.leaving_count()).await;
+        // What nobody has confirmed when this node is gone may be dropped.
+        wait_while("deliveries", until, || world.deliveries.count()).await;
         // Who took them may not have another copy yet.
-        while self.has_only_copies() && tokio::time::Instant::now() < deadline {
-            step.tick().await;
-        }
+        wait_while("copies", until, || self.only_copies()).await;
         tracing::info!("drained");
     }
 
-    /// Whether others may still need copies that this node keeps, and make their own.
-    fn has_only_copies(&self) -> bool {
+    /// How many copies this node keeps that others may still need, until they have made their own.
+    fn only_copies(&self) -> usize {
         let world = &self.world;
         let is_up = |member: &&Member| {
             member.state == muster_cluster::State::Up && member.incarnation.0 != world.me()
         };
-        world.table().view().members.iter().filter(is_up).count() > 1
-            && (world.session_copies.has_of(|of| !world.is_dead(of))
-                || world.room_copies.has_of(|of| !world.is_dead(of)))
+        if world.table().view().members.iter().filter(is_up).count() < 2 {
+            return 0;
+        }
+        let is_alive = |of| !world.is_dead(of);
+        world.session_copies.count_of(is_alive) + world.room_copies.count_of(is_alive)
     }
 
-    fn is_handing_over(&self) -> bool {
+    /// How many slots are to move away; all of them, for all we know, while the view that says so is not acted by.
+    fn to_hand_over(&self) -> usize {
         let table = self.cluster.table();
-        let is_alone =
-            table.view().members.iter().filter(|member| member.state == muster_cluster::State::Up).count()
-                == 0;
-        let behind = self.world.epoch() < table.epoch();
-        !is_alone && (behind || self.world.moves.leaving_count() > 0)
+        let is_up = |member: &&Member| member.state == muster_cluster::State::Up;
+        let is_alone = table.view().members.iter().filter(is_up).count() == 0;
+        match self.world.epoch() < table.epoch() {
+            _ if is_alone => 0,
+            true => usize::from(Slot::COUNT),
+            false => self.world.moves.leaving_count(),
+        }
     }
 
     /// Leaves the cluster and ends the threads.
@@ -437,6 +439,23 @@ impl System {
             lacking: number(self.world.replication.lacking_count()),
             phase,
         }
+    }
+}
+
+/// Waits while there is some of that, but not longer; an operator who waits, too, reads for what.
+async fn wait_while(what: &str, until: tokio::time::Instant, count: impl Fn() -> usize) {
+    let mut step = tokio::time::interval(Duration::from_millis(100));
+    let mut said = tokio::time::Instant::now();
+    loop {
+        let count = count();
+        if count == 0 || tokio::time::Instant::now() >= until {
+            return;
+        }
+        if said.elapsed() >= SAY_EVERY {
+            said = tokio::time::Instant::now();
+            tracing::warn!(count, "the drain waits for {what}");
+        }
+        step.tick().await;
     }
 }
 

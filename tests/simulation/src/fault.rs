@@ -66,7 +66,7 @@ pub struct Scene {
 
 impl Fault {
     /// Whether somebody wants it.
-    fn is_wanted(&self) -> bool {
+    pub(crate) fn is_wanted(&self) -> bool {
         matches!(self, Self::Drain(_) | Self::Roll | Self::Join)
     }
 }

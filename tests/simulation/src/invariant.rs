@@ -40,11 +40,13 @@ pub enum Invariant {
     ServiceReturns,
     /// At rest, nothing is on its way between nodes: whatever was, has come, or was given up.
     NothingUnderWay,
+    /// Who is asked to leave, and nothing else is wrong, does so soon.
+    LeavesInTime,
 }
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Kept,
         Self::NotRefused,
         Self::NotDoubled,
@@ -59,6 +61,7 @@ impl Invariant {
         Self::ViewConverges,
         Self::ServiceReturns,
         Self::NothingUnderWay,
+        Self::LeavesInTime,
     ];
 
     /// When it is demanded. Where it is not, it is counted all the same.
@@ -71,7 +74,7 @@ impl Invariant {
             Self::PairOrder | Self::RoomOrder => Demand::SingleFault,
             Self::ExactCount => Demand::Always,
             Self::Membership | Self::ViewConverges | Self::ServiceReturns => Demand::Always,
-            Self::NothingUnderWay => Demand::Always,
+            Self::NothingUnderWay | Self::LeavesInTime => Demand::Always,
         }
     }
 }

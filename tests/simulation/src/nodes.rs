@@ -37,6 +37,7 @@ struct All {
     options: Options,
     limits: Limits,
     since: Instant,
+    longest_drain: Duration,
 }
 
 struct Node {
@@ -78,6 +79,7 @@ impl Nodes {
             options,
             limits,
             since,
+            longest_drain: Duration::ZERO,
         })))
     }
 
@@ -154,8 +156,14 @@ impl Nodes {
         }
     }
 
+    /// How long the longest took of all nodes that were stopped in order.
+    pub fn longest_drain(&self) -> Duration {
+        self.0.borrow().longest_drain
+    }
+
     /// Stops a node in order; returns when its process has ended, or was killed meanwhile.
     pub async fn drain(&self, place: Place) {
+        let since = Instant::now();
         let task = {
             let all = self.0.borrow();
             let Some(run) = &all.nodes[place].run else { return };
@@ -171,6 +179,7 @@ impl Nodes {
             let mut all = self.0.borrow_mut();
             let Some(run) = all.nodes[place].run.take() else { return };
             note!(all.history, "n{place} has ended");
+            all.longest_drain = all.longest_drain.max(since.elapsed());
             all.network.gone(place, false);
             drop(all);
             end(run);

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
-use muster_actors::Status;
 use muster_actors::storage::Batch;
 use muster_cluster::Limits;
 use muster_proto::BareJid;
@@ -26,7 +25,7 @@ use crate::fault::{self, Act, Scene};
 use crate::history::History;
 use crate::invariant::{Demand, Invariant};
 use crate::log;
-use crate::network::{Network, OUTSIDE, Place};
+use crate::network::{Network, OUTSIDE};
 use crate::nodes::{self, Nodes, SETTLE, SETTLE_LONG};
 use crate::note;
 use crate::oracle::{Oracle, Phase};
@@ -34,6 +33,11 @@ use crate::store::Store;
 
 /// How long what is said last may take.
 const SERVICE_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// After so long without a word nothing may be under way: less than what waits in vain is kept.
+const REST: Duration = Duration::from_secs(14);
+/// How long a node may take to leave, if nothing else is wrong.
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// What became of a history.
 pub struct Outcome {
@@ -210,12 +214,19 @@ async fn direct(scene: Scene, script: Script, mut chance: Chance) -> Outcome {
     let (awake, sleepers): (Vec<_>, Vec<_>) = roles.iter().partition(|role| !role.peers.is_empty());
     awake.iter().for_each(|role| begin(role, &mut chance));
     sleep(Duration::from_secs(2)).await;
+    let is_well = acts.iter().all(|act| act.fault.is_wanted());
     misfortune(acts, &scene, &mut chance).await;
+    if is_well && nodes.longest_drain() > DRAIN_TIME_MAX {
+        oracle.fault(Invariant::LeavesInTime, &format!("a node takes {:?}", nodes.longest_drain()));
+    }
     sleep(chance.millis(500, 2_000)).await;
 
     heal(&scene);
     oracle.set_phase(Phase::Rest);
-    sleep(if single { SETTLE } else { SETTLE_LONG }).await;
+    let settle = if single { SETTLE } else { SETTLE_LONG };
+    sleep(settle.min(REST)).await;
+    look_under_way(&scene, &oracle);
+    sleep(settle.saturating_sub(REST)).await;
     sleepers.iter().for_each(|role| begin(role, &mut chance));
     oracle.set_phase(Phase::Last);
     let last = Instant::now();
@@ -257,21 +268,25 @@ fn heal(scene: &Scene) {
     }
 }
 
-fn converged(scene: &Scene, oracle: &Oracle) -> u64 {
-    let nodes = &scene.nodes;
-    let statuses = (0..nodes.count()).filter_map(|place| Some((place, nodes.status(place)?)));
-    let all: Vec<(Place, Status)> = statuses.collect();
-    let epochs: Vec<u64> = all.iter().map(|(_, status)| status.epoch).collect();
-    note!(scene.history, "epochs {epochs:?}");
-    if epochs.windows(2).any(|two| two[0] != two[1]) {
-        oracle.fault(Invariant::ViewConverges, &format!("epochs {epochs:?}"));
-    }
-    for (place, status) in &all {
+/// Nobody says anything, and has not for long.
+fn look_under_way(scene: &Scene, oracle: &Oracle) {
+    for place in 0..scene.nodes.count() {
+        let Some(status) = scene.nodes.status(place) else { continue };
         let (slots, owed) = (status.slots_arriving + status.slots_leaving, status.deliveries_unconfirmed);
         if slots + owed > 0 {
             let what = format!("n{place} has {slots} slots and {owed} deliveries under way");
             oracle.fault(Invariant::NothingUnderWay, &what);
         }
+    }
+}
+
+fn converged(scene: &Scene, oracle: &Oracle) -> u64 {
+    let nodes = &scene.nodes;
+    let all: Vec<_> = (0..nodes.count()).filter_map(|place| nodes.status(place)).collect();
+    let epochs: Vec<u64> = all.iter().map(|status| status.epoch).collect();
+    note!(scene.history, "epochs {epochs:?}");
+    if epochs.windows(2).any(|two| two[0] != two[1]) {
+        oracle.fault(Invariant::ViewConverges, &format!("epochs {epochs:?}"));
     }
     for place in 0..nodes.count() {
         if let Some(why) = nodes.why_not_ready(place) {

@@ -147,6 +147,12 @@ fn a_node_that_leaves_does_not_make_way_for_one_that_is_about_to_die() {
     scenes_of([2_388], 5, &[(2_285, 5_214, Fault::Roll), (2_260, 6_505, Fault::CutOff(3, true))]);
 }
 
+/// A copy that was on its way to a backup when the slot got another was nobody's to forget, and who had it waited for that.
+#[test]
+fn nodes_that_are_upgraded_in_a_row_do_not_wait() {
+    scenes_of(0..30, 5, &[(1_000, 1_000, Fault::Roll)]);
+}
+
 /// What its sockets still said for the one that it was, nobody would ever confirm: it waited for that when it was stopped.
 #[test]
 fn a_node_that_was_put_out_and_came_back_owes_nothing() {
