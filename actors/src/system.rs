@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix_rt::Arbiter;
 use jid::{BareJid, Jid};
 use muster_cluster::simulation::{Ether, Pipe};
-use muster_cluster::{Cluster, Fate, Load, Member, MoveError, Phase, Role, Slot, TlsMaterial};
+use muster_cluster::{Cluster, Fate, Load, Member, MemberStatus, MoveError, Phase, Role, Slot, TlsMaterial};
 use muster_proto::feature::{Feature, Features};
 use muster_proto::features;
 use muster_proto::options::Options;
@@ -246,11 +246,17 @@ impl System {
     /// Whether its slots have come and all nodes have their second copies, or that takes too long: then the next node may
     /// be stopped.
     fn is_settled(&self) -> bool {
-        let status = self.cluster.status();
-        let others = status.members.iter().filter(|seen| seen.member.state == muster_cluster::State::Up);
-        let lacking = others.filter_map(|seen| seen.gossip.as_ref()).any(|facts| facts.load.lacking > 0);
+        let (status, me) = (self.cluster.status(), self.world.me());
+        let is_other = |seen: &&MemberStatus| {
+            seen.member.state == muster_cluster::State::Up && seen.member.incarnation.0 != me
+        };
+        let has_copies = |seen: &MemberStatus| {
+            let load = seen.gossip.as_ref().map(|facts| facts.load);
+            load.is_some_and(|load| load.epoch >= status.epoch && load.lacking == 0)
+        };
+        let others_have = status.members.iter().filter(is_other).all(has_copies);
         let is_behind = self.world.epoch() < status.epoch;
-        let is_done = !is_behind && !lacking && self.world.moves.arriving_count() == 0;
+        let is_done = !is_behind && others_have && self.world.moves.arriving_count() == 0;
         is_done || self.since.elapsed() > SETTLE_TIME_MAX
     }
 
@@ -410,6 +416,7 @@ impl System {
 
     async fn look_after(self) {
         let mut tick = tokio::time::interval(TICK);
+        let mut before = 0;
         while *self.cluster.fate().borrow() != Fate::Stopped {
             tick.tick().await;
             self.world.moves.give_up_waiting(&self.world);
@@ -418,7 +425,9 @@ impl System {
             self.world.look_at_fence();
             self.world.sockets.look();
             self.world.copy_what_is_lacking();
-            let load = self.load();
+            // Who lacks a copy by a new view is known when all have heard of it.
+            let load = Load { epoch: before, ..self.load() };
+            before = self.world.epoch();
             self.world.gate.look(tokio::time::Instant::now());
             metrics::gauges(&self.world, load);
             self.cluster.report_load(load);
@@ -437,6 +446,7 @@ impl System {
             sessions: number(self.world.sessions.count()),
             rooms: number(self.world.rooms.count()),
             lacking: number(self.world.replication.lacking_count()),
+            epoch: self.world.epoch(),
             phase,
         }
     }

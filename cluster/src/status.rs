@@ -19,6 +19,9 @@ pub struct Load {
     /// Slots it owns of which something lacks its second copy.
     #[serde(default)]
     pub lacking: u64,
+    /// The view by which that was counted; older than what the node acts by as long as it may not have seen to its copies yet.
+    #[serde(default)]
+    pub epoch: u64,
     /// What it is busy with.
     pub phase: Phase,
 }

@@ -39,6 +39,8 @@ pub(super) struct Numbers {
     unasked: u32,
     /// What the client has by its last word, so that who only says it is still there costs its session nothing.
     acked: u32,
+    /// What the client was told last that we have.
+    told: u32,
 }
 
 /// What a managed client says with every few stanzas.
@@ -51,6 +53,15 @@ enum Short {
 }
 
 impl Numbers {
+    /// What the client is told when its session says that so many were handled: never less than before, though the word of a
+    /// session's former owner may come after that of the next one.
+    fn tell(&mut self, h: u32) -> u32 {
+        if is_ahead(h, self.told) {
+            self.told = h;
+        }
+        self.told
+    }
+
     fn take(&mut self, short: Short, out: &mut Vec<Effect>) {
         match short {
             Short::Asks => out.push(Effect::Word(Word::AckRequested(self.heard))),
@@ -128,6 +139,7 @@ impl Stream {
                 State::Unbound
             }
             (state, Input::Ack(h)) => {
+                let h = self.numbers.as_mut().map_or(h, |numbers| numbers.tell(h));
                 write(out, format!("<a xmlns='{}' h='{h}'/>", ns::SM).as_bytes());
                 state
             }
@@ -164,7 +176,7 @@ impl Stream {
         let Resumption { jid, heard, sent, .. } = how;
         let resumed = el("resumed", ns::SM).with("previd", previd).with("h", heard.to_string());
         write_element(out, &resumed);
-        self.numbers = Some(Box::new(Numbers { heard, wrote: sent, unasked: 0, acked: sent }));
+        self.numbers = Some(Box::new(Numbers { heard, wrote: sent, unasked: 0, acked: sent, told: heard }));
         State::Open(jid)
     }
 

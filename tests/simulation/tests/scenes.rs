@@ -149,8 +149,15 @@ fn a_node_that_leaves_does_not_make_way_for_one_that_is_about_to_die() {
 
 /// A copy that was on its way to a backup when the slot got another was nobody's to forget, and who had it waited for that.
 #[test]
-fn nodes_that_are_upgraded_in_a_row_do_not_wait() {
-    scenes_of(0..30, 5, &[(1_000, 1_000, Fault::Roll)]);
+fn nodes_that_leave_one_right_after_the_other_do_not_wait() {
+    let millis = Duration::from_millis;
+    let drain = |at, place| Act { at: millis(at), lasts: millis(8_000), fault: Fault::Drain(place) };
+    for seed in 0..24 {
+        let acts = Some(vec![drain(1_000, 0), drain(1_040, 1)]);
+        let script = Script { nodes: Some(5), acts, slow: millis(150), ..Script::default() };
+        let outcome = play_script(seed, script, false);
+        assert!(outcome.violations.is_empty(), "{}\n{:#?}", outcome.history, outcome.violations);
+    }
 }
 
 /// What its sockets still said for the one that it was, nobody would ever confirm: it waited for that when it was stopped.

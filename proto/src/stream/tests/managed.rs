@@ -54,6 +54,15 @@ fn a_client_enables_it_and_what_it_said_meanwhile_comes_after() {
 }
 
 #[test]
+fn what_a_client_is_told_never_falls() {
+    let mut scene = managed();
+    for (h, told) in [(0, 0), (17, 17), (23, 23), (17, 23), (23, 23), (24, 24)] {
+        scene.answers(Input::Ack(h));
+        assert_eq!(scene.hears(), format!("<a xmlns='urn:xmpp:sm:3' h='{told}'/>"));
+    }
+}
+
+#[test]
 fn what_its_session_knows_already_is_not_said_again() {
     let (mut scene, mut known) = (managed(), 0);
     for h in [0, 0, 1, 1, 3] {
