@@ -193,7 +193,6 @@ impl Copying {
         if self.at != Some(by) {
             return;
         }
-        self.is_whole = false;
         match self.keeper(world, M::ROLE, slot).filter(|_| world.owns(M::ROLE, Slot(slot))) {
             Some(backup) => {
                 self.lack(world, M::ROLE, slot);

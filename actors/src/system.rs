@@ -246,15 +246,13 @@ impl System {
     /// Whether its slots have come and all nodes have their second copies, or that takes too long: then the next node may
     /// be stopped.
     fn is_settled(&self) -> bool {
-        let (status, me) = (self.cluster.status(), self.world.me());
-        let is_other = |seen: &&MemberStatus| {
-            seen.member.state == muster_cluster::State::Up && seen.member.incarnation.0 != me
-        };
+        let status = self.cluster.status();
         let has_copies = |seen: &MemberStatus| {
             let load = seen.gossip.as_ref().map(|facts| facts.load);
             load.is_some_and(|load| load.epoch >= status.epoch && load.lacking == 0)
         };
-        let others_have = status.members.iter().filter(is_other).all(has_copies);
+        let others_have =
+            status.members.iter().filter(|seen| self.is_up_besides(&seen.member)).all(has_copies);
         let is_behind = self.world.epoch() < status.epoch;
         let is_done = !is_behind && others_have && self.world.moves.arriving_count() == 0;
         is_done || self.since.elapsed() > SETTLE_TIME_MAX
@@ -321,14 +319,16 @@ impl System {
     /// How many copies this node keeps that others may still need, until they have made their own.
     fn only_copies(&self) -> usize {
         let world = &self.world;
-        let is_up = |member: &&Member| {
-            member.state == muster_cluster::State::Up && member.incarnation.0 != world.me()
-        };
-        if world.table().view().members.iter().filter(is_up).count() < 2 {
+        if world.table().view().members.iter().filter(|member| self.is_up_besides(member)).count() < 2 {
             return 0;
         }
         let is_alive = |of| !world.is_dead(of);
         world.session_copies.count_of(is_alive) + world.room_copies.count_of(is_alive)
+    }
+
+    /// Whether it is another node, and up.
+    fn is_up_besides(&self, member: &Member) -> bool {
+        member.state == muster_cluster::State::Up && member.incarnation.0 != self.world.me()
     }
 
     /// How many slots are to move away; all of them, for all we know, while the view that says so is not acted by.
