@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::ledger::{Ledger, Note};
 use crate::moves::SLOT_MOVE_MAX;
-use crate::owned::{Call, Owned};
+use crate::owned::{Call, Known, Owned};
 use crate::remote::Remote;
 use crate::warden::Warden;
 use crate::world::{World, now};
@@ -32,6 +32,8 @@ struct Copy<M> {
     ledger: Ledger,
     /// Since when the view does not want it: another node may need it before it has one of its own.
     stale: Option<Instant>,
+    /// If this node gave its machine away: who keeps the copies that it had then, for as long as this one is kept.
+    formers: Vec<u64>,
 }
 
 impl<M: Owned> Default for Copies<M> {
@@ -41,19 +43,35 @@ impl<M: Owned> Default for Copies<M> {
 }
 
 impl<M: Owned> Copies<M> {
-    /// Keeps all of a machine; whether it does. What a later owner sent is not replaced.
-    pub fn keep(&self, of: u64, epoch: u64, address: BareJid, machine: Box<M>, ledger: Ledger) -> bool {
+    /// Keeps all of a machine, unless what a later owner sent is here. Yields who need not keep former copies any more.
+    pub fn keep(
+        &self,
+        of: u64,
+        epoch: u64,
+        address: BareJid,
+        machine: Box<M>,
+        ledger: Ledger,
+    ) -> Option<Vec<u64>> {
         let mut machines = self.machines();
-        let is_old = machines.get(&address).is_some_and(|copy| copy.of != of && copy.epoch > epoch);
-        if !is_old {
-            machines.insert(address, Copy { of, epoch, machine, ledger, stale: None });
+        if machines.get(&address).is_some_and(|copy| copy.of != of && copy.epoch > epoch) {
+            return None;
         }
-        !is_old
+        let before =
+            machines.insert(address, Copy { of, epoch, machine, ledger, stale: None, formers: vec![] });
+        Some(before.map(|copy| copy.formers).unwrap_or_default())
     }
 
-    /// The machine itself is here now.
-    pub fn remove(&self, address: &BareJid) {
-        self.machines().remove(address);
+    /// These have former copies of a machine that this node gives away, and keep them for as long as it keeps its own; whether it
+    /// does.
+    pub fn keep_formers(&self, of: u64, address: &BareJid, formers: Vec<u64>) -> bool {
+        let mut machines = self.machines();
+        let copy = machines.get_mut(address).filter(|copy| copy.of == of);
+        copy.map(|copy| copy.formers = formers).is_some()
+    }
+
+    /// The machine itself is here now. Yields who keeps former copies.
+    pub fn remove(&self, address: &BareJid) -> Vec<u64> {
+        self.machines().remove(address).map(|copy| copy.formers).unwrap_or_default()
     }
 
     /// Applies changes to a copy; whether it is there and holds them now. A copy that cannot take a change is dropped.
@@ -76,19 +94,23 @@ impl<M: Owned> Copies<M> {
         applied.is_ok()
     }
 
-    /// A copy is not needed any more.
-    pub fn forget(&self, of: u64, address: &BareJid) {
+    /// A copy is not needed any more. Yields who need not keep former ones either.
+    pub fn forget(&self, of: u64, address: &BareJid) -> Vec<u64> {
         let mut machines = self.machines();
-        if machines.get(address).is_some_and(|copy| copy.of == of) {
-            machines.remove(address);
+        match machines.get(address).is_some_and(|copy| copy.of == of) {
+            true => machines.remove(address).map(|copy| copy.formers).unwrap_or_default(),
+            false => vec![],
         }
     }
 
+    /// Drops all copies.
+    pub fn clear(&self) {
+        self.machines().clear();
+    }
+
     /// Takes out copies, by their owner and slot.
-    pub fn take(&self, mut wanted: impl FnMut(u64, u16) -> bool) -> Vec<(BareJid, u64, Box<M>, Ledger)> {
-        let taken =
-            self.machines().extract_if(|address, copy| wanted(copy.of, slot_of(address))).collect::<Vec<_>>();
-        taken.into_iter().map(|(address, copy)| (address, copy.of, copy.machine, copy.ledger)).collect()
+    fn take(&self, mut wanted: impl FnMut(u64, u16) -> bool) -> Vec<(BareJid, Copy<M>)> {
+        self.machines().extract_if(|address, copy| wanted(copy.of, slot_of(address))).collect()
     }
 
     /// Marks the copies that are wanted no more, by their owner and slot.
@@ -148,8 +170,9 @@ impl World {
     /// The copies of dead owners become the machines of their addresses, before anybody is sent to them here.
     pub fn promote<M: Owned>(self: &Arc<Self>, wanted: impl FnMut(u64, u16) -> bool) -> Vec<BareJid> {
         let taken = M::copies(self).take(wanted).into_iter();
-        let inherit = |(address, _, machine, ledger): (BareJid, u64, Box<M>, Ledger)| {
-            M::office(self).inherit(self, slot_of(&address), &address, machine, ledger);
+        let inherit = |(address, copy): (BareJid, Copy<M>)| {
+            let Copy { machine, ledger, formers, .. } = copy;
+            M::office(self).inherit(self, slot_of(&address), &address, Known { machine, ledger, formers });
             address
         };
         taken.map(inherit).collect()
@@ -167,7 +190,7 @@ impl World {
     pub fn give_orphans<M: Owned>(&self, heir: u64, slots: &HashSet<u16>) -> HashSet<u16> {
         let orphans = M::copies(self).take(|of, slot| slots.contains(&slot) && self.is_dead(of));
         let mut failed = HashSet::default();
-        for (address, of, machine, ledger) in orphans {
+        for (address, Copy { of, machine, ledger, .. }) in orphans {
             if self.send(heir, machine.clone().orphan(ledger.clone())).is_err() {
                 failed.insert(slot_of(&address));
                 M::copies(self).keep(of, 0, address, machine, ledger);
@@ -207,6 +230,12 @@ impl World {
         if self.send(keeper, message).is_err() {
             self.count_dropped("forget");
         }
+    }
+
+    /// That owner needs its copy here no more, nor anybody those that were kept along with it.
+    pub fn forget_copy<M: Owned>(&self, of: u64, address: &BareJid) {
+        let formers = M::copies(self).forget(of, address);
+        formers.into_iter().for_each(|former| self.say_forget::<M>(former, address));
     }
 
     /// Every machine whose slot has another backup now is copied there.

@@ -41,13 +41,13 @@ pub struct Copying {
 }
 
 impl Copying {
-    /// No copy yet but the one that its giver keeps, if it was given.
-    pub fn new(epoch: u64, giver: Option<u64>) -> Self {
+    /// No copy yet but those that former owners and their backups keep.
+    pub fn new(epoch: u64, formers: Vec<u64>) -> Self {
         Self {
             log: SlotLog::new(epoch),
             at: None,
             is_whole: false,
-            formers: giver.into_iter().collect(),
+            formers,
             whole: Lsn(0),
             lack: None,
             alone_since: None,
@@ -214,7 +214,12 @@ impl Copying {
         self.log.committed() >= lsn || sabotage::is_on(sabotage::ACKS_BEFORE_BACKUP)
     }
 
-    /// The machine is put away, or given: nobody needs its copy.
+    /// Who has copies, or may.
+    pub fn keepers(&self) -> Vec<u64> {
+        self.formers.iter().copied().chain(self.at).collect()
+    }
+
+    /// The machine is put away: nobody needs its copy.
     pub fn end<M: Owned>(&mut self, world: &Arc<World>, address: &BareJid) {
         self.leave_it();
         self.lack = None;

@@ -62,19 +62,19 @@ impl World {
                 }
             }
             Remote::AdoptSession(session, ledger) => {
-                self.adopt(session.address.clone(), Known { machine: session, ledger, giver: Some(from) });
+                self.adopt(session.address.clone(), Known { machine: session, ledger, formers: vec![from] });
             }
             Remote::AdoptRoom(room, ledger) => {
-                self.adopt(room.address.clone(), Known { machine: room, ledger, giver: Some(from) });
+                self.adopt(room.address.clone(), Known { machine: room, ledger, formers: vec![from] });
             }
             Remote::OrphanSession(session, ledger) => {
                 self.inherit(session.address.clone(), session, ledger);
             }
             Remote::OrphanRoom(room, ledger) => self.inherit(room.address.clone(), room, ledger),
             Remote::Awaited { rooms, slots, .. } => self.awaited(from, rooms, slots),
-            Remote::SlotsMoved { epoch, rooms, slots, asked } => {
+            Remote::SlotsMoved { rooms, slots, asked, .. } => {
                 let role = if rooms { Role::Rooms } else { Role::Sessions };
-                self.moves.moved(self, role, Gift { from, epoch, asked }, &slots);
+                self.moves.moved(self, role, Gift { from, asked }, &slots);
             }
             Remote::CopySession { epoch, lsn, session, ledger } => {
                 let address = session.address.clone();
@@ -101,15 +101,15 @@ impl World {
             Remote::Lacking { rooms: true, address } => self.lacking::<Room>(from, &address),
             Remote::Acting { epoch } => self.heard_acting(from, epoch),
             Remote::KeysChanged { account } => self.known.forget(&account),
-            Remote::Forget { rooms: false, address } => self.session_copies.forget(from, &address),
-            Remote::Forget { rooms: true, address } => self.room_copies.forget(from, &address),
+            Remote::Forget { rooms: false, address } => self.forget_copy::<Session>(from, &address),
+            Remote::Forget { rooms: true, address } => self.forget_copy::<Room>(from, &address),
         }
     }
 
     /// A machine moves here, with what its former owner did not see safe.
-    fn adopt<M: Owned>(self: &Arc<Self>, address: BareJid, known: Known<M>) {
+    fn adopt<M: Owned>(self: &Arc<Self>, address: BareJid, mut known: Known<M>) {
         let slot = Slot::of(address.as_str().as_bytes()).0;
-        M::copies(self).remove(&address);
+        known.formers.extend(M::copies(self).remove(&address));
         M::office(self).adopt(self, slot, &address, known);
         self.pass_on::<M>(&address);
         self.resume_posts::<M>(&[address]);
@@ -121,7 +121,7 @@ impl World {
         if self.moves.has_left(M::ROLE, slot, &address) {
             return;
         }
-        M::office(self).inherit(self, slot, &address, machine, ledger);
+        M::office(self).inherit(self, slot, &address, Known { machine, ledger, formers: vec![] });
         self.pass_on::<M>(&address);
         self.resume_posts::<M>(&[address]);
     }
@@ -139,8 +139,11 @@ impl World {
             return;
         }
         match M::copies(self).keep(of, epoch, address.clone(), machine, ledger) {
-            true => self.say_backed::<M>(of, address, lsn),
-            false => self.say_lacking::<M>(of, address),
+            Some(formers) => {
+                formers.into_iter().for_each(|former| self.say_forget::<M>(former, &address));
+                self.say_backed::<M>(of, address, lsn);
+            }
+            None => self.say_lacking::<M>(of, address),
         }
     }
 

@@ -55,8 +55,6 @@ pub struct Moves {
     leaving: Departures,
     /// Who has second copies that this node is to have, and since when that is so.
     filling: Mutex<HashMap<Place, (u64, Instant)>>,
-    /// Slots that moved here before this node knew the view in which they do, and who gave them.
-    early: Mutex<HashMap<Place, (u64, u64)>>,
     /// Messages by a newer view than this node acts by, in order.
     ahead: Mutex<Ahead>,
     /// Who acts by which view.
@@ -77,8 +75,6 @@ struct Ahead {
 pub struct Gift {
     /// Which node.
     pub from: u64,
-    /// The view by which it acts.
-    pub epoch: u64,
     /// Whether it was asked: then it may have given nothing, and not be whose turn it is any more.
     pub asked: bool,
 }
@@ -144,7 +140,7 @@ impl Moves {
 
     /// A former owner says that these slots are here.
     pub fn moved(&self, world: &Arc<World>, role: Role, gift: Gift, slots: &[u16]) {
-        let Gift { from, epoch, asked } = gift;
+        let Gift { from, asked } = gift;
         for slot in slots {
             let place = (role, *slot);
             let comes = lock(&self.arriving).get_mut(&place).map(|arrival| arrival.is_given_by(from));
@@ -155,7 +151,6 @@ impl Moves {
                 Some(Given::Now) => self.arrived(world, place),
                 // Somebody else is asked now, for what there is now.
                 Some(Given::ByAnother) if asked => {}
-                _ if epoch > world.epoch() => drop(lock(&self.early).insert(place, (epoch, from))),
                 Some(Given::ByAnother) => self.arrived(world, place),
                 None if world.owns(role, Slot(*slot)) => {}
                 None => world.send_on(place),
@@ -192,7 +187,6 @@ impl Moves {
         self.arriving_count.store(0, Ordering::Release);
         lock(&self.came).clear();
         self.leaving.forget();
-        lock(&self.early).clear();
         *lock(&self.ahead) = Ahead::default();
         lock(&self.filling).clear();
         self.acting.forget();
@@ -253,17 +247,13 @@ impl World {
     fn adopt_next(self: &Arc<Self>, new: Arc<Table>) {
         let old = self.table();
         let difference = Difference::between(&old, &new, self.me());
-        let astray = self.expect_slots(&difference, new.epoch());
+        self.expect_slots(&difference, new.epoch());
         let (sessions, rooms) = self.succeed(&difference);
         self.change_table(&new, &difference.dead);
         self.resume_posts::<Session>(&sessions);
         self.resume_posts::<Room>(&rooms);
         self.let_go(&difference.leaving);
         self.let_stragglers_go(&difference.dead);
-        astray
-            .into_iter()
-            .filter(|(role, slot)| !self.owns(*role, Slot(*slot)))
-            .for_each(|it| self.send_on(it));
         self.mourn(&difference);
         self.see_to_copies(&old, &new);
         self.moves.adopted.store(new.epoch(), Ordering::Release);
@@ -308,14 +298,11 @@ impl World {
         self.mark_copies::<Room>();
     }
 
-    /// Waits for slots that come. Yields those that have come already and are not awaited.
-    fn expect_slots(self: &Arc<Self>, difference: &Difference, epoch: u64) -> Vec<Place> {
+    /// Waits for slots that come.
+    fn expect_slots(self: &Arc<Self>, difference: &Difference, epoch: u64) {
         let mut arriving = lock(&self.moves.arriving);
-        let mut early = lock(&self.moves.early);
         for (place, source) in &difference.arriving {
-            if early.get(place).is_some_and(|(_, from)| *from == source.from) {
-                early.remove(place);
-            } else if let Some(arrival) = arriving.get_mut(place) {
+            if let Some(arrival) = arriving.get_mut(place) {
                 if arrival.come_again(*source, epoch) {
                     self.moves.leaving.arrived(*place, self);
                 }
@@ -324,9 +311,7 @@ impl World {
             }
         }
         self.expect_copies(difference, &mut arriving, epoch);
-        let astray = early.extract_if(|_, (at, _)| *at <= epoch).map(|(place, _)| place).collect();
         self.moves.arriving_count.store(arriving.len(), Ordering::Release);
-        astray
     }
 
     fn let_go(self: &Arc<Self>, leaving: &HashMap<Place, u64>) {

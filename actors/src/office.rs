@@ -7,7 +7,6 @@ use jid::BareJid;
 use muster_cluster::map::HashMap;
 
 use crate::floor::Floor;
-use crate::ledger::Ledger;
 use crate::mail::Mail;
 use crate::owned::{Call, Known, Owned, Owner, OwnerMail};
 use crate::world::World;
@@ -90,11 +89,10 @@ impl<M: Owned> Office<M> {
     }
 
     /// Starts the actor of a machine whose owner is dead, unless there is one: that has gone on already.
-    pub fn inherit(&self, world: &Arc<World>, slot: u16, address: &BareJid, machine: Box<M>, ledger: Ledger) {
+    pub fn inherit(&self, world: &Arc<World>, slot: u16, address: &BareJid, known: Known<M>) {
         let desk = self.desk(slot);
         let mut actors = desk.actors();
         if !actors.get(address).is_some_and(Mail::connected) {
-            let known = Known { machine, ledger, giver: None };
             let mail = self.start(desk, world, slot, address, Some(known));
             if actors.insert(address.clone(), mail).is_none() {
                 self.count.fetch_add(1, Ordering::Relaxed);

@@ -3,6 +3,7 @@
 //! It loads its machine from the store, feeds it, commits its changes and performs its effects. It decides nothing.
 
 mod kind;
+mod leave;
 mod perform;
 mod said;
 mod strain;
@@ -121,15 +122,15 @@ impl<M: Owned> Owner<M> {
         mail: OwnerMail<M>,
         known: Option<Known<M>>,
     ) -> Self {
-        let (state, ledger, giver) = match known {
-            Some(Known { machine, ledger, giver }) => {
-                (State::Inherited(machine, VecDeque::new()), ledger, giver)
+        let (state, ledger, formers) = match known {
+            Some(Known { machine, ledger, formers }) => {
+                (State::Inherited(machine, VecDeque::new()), ledger, formers)
             }
-            None => (State::Loading(VecDeque::new()), Ledger::default(), None),
+            None => (State::Loading(VecDeque::new()), Ledger::default(), vec![]),
         };
         let remembers = (!ledger.is_blank()).then(|| Instant::now() + Duration::from_secs(SILENT_SECONDS));
         Self {
-            copying: Copying::new(world.epoch(), giver),
+            copying: Copying::new(world.epoch(), formers),
             name: hash64(address.as_str().as_bytes()),
             world,
             address,
@@ -411,39 +412,6 @@ impl<M: Owned> Owner<M> {
     fn is_idle(&mut self) -> bool {
         let State::Ready(machine) = &self.state else { return false };
         machine.is_idle() && self.ledger.is_clear() && self.intake.is_clear()
-    }
-
-    fn leave(&mut self, to: u64, ctx: &mut Context<Self>) {
-        let State::Ready(machine) = std::mem::replace(&mut self.state, State::Gone) else { return };
-        let is_nothing = machine.is_idle() && self.ledger.is_blank();
-        if is_nothing {
-            self.copying.end::<M>(&self.world, &self.address);
-            return self.left(ctx);
-        }
-        // Until the new owner's backup has a copy this is the only other one. It is there before the new owner can say so.
-        let copies = M::copies(&self.world);
-        copies.keep(to, self.world.epoch(), self.address.clone(), machine.clone(), self.ledger.clone());
-        let Err((machine, condition)) = machine.give(&self.world, to, &self.ledger) else {
-            self.copying.end::<M>(&self.world, &self.address);
-            return self.left(ctx);
-        };
-        copies.forget(to, &self.address);
-        self.state = State::Ready(Box::new(machine));
-        if condition == Condition::ResourceConstraint {
-            ctx.run_later(GIVE_AGAIN, |owner, ctx| owner.settle(ctx));
-        } else {
-            // The new owner is gone: the next table says who it is.
-            self.leaving = None;
-        }
-    }
-
-    fn left(&mut self, ctx: &mut Context<Self>) {
-        self.retire(ctx);
-        std::mem::take(&mut self.put_off).into_iter().for_each(|letter| self.take(letter.body, ctx));
-        for (input, via) in std::mem::take(&mut self.resuming) {
-            self.world.call::<M>(&self.address, Call::Input(input, via));
-        }
-        self.world.moves.left(M::ROLE, self.slot, &self.address, &self.world);
     }
 }
 

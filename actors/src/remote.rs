@@ -314,8 +314,10 @@ impl Remote {
             | Self::RoomChanged { epoch, .. }
             | Self::Awaited { epoch, .. }
             | Self::Acting { epoch } => Some(*epoch),
+            // By its view who gives may know somebody dead, whose last words the same view makes others drop.
+            Self::SlotsMoved { epoch, .. } => Some(*epoch),
             // No view need be known for these, but what came before them must have been heard.
-            Self::AdoptSession(..) | Self::AdoptRoom(..) | Self::SlotsMoved { .. } => Some(0),
+            Self::AdoptSession(..) | Self::AdoptRoom(..) => Some(0),
             Self::OrphanSession(..) | Self::OrphanRoom(..) => Some(0),
             Self::Forget { .. } | Self::Part { .. } => Some(0),
             Self::Socket { .. } | Self::Confirmed { .. } | Self::KeysChanged { .. } => None,

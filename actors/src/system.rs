@@ -397,8 +397,8 @@ impl System {
                     self.world.rooms.forget_all();
                     self.world.deliveries.forget_all();
                     self.world.moves.forget();
-                    drop(self.world.session_copies.take(|_, _| true));
-                    drop(self.world.room_copies.take(|_, _| true));
+                    self.world.session_copies.clear();
+                    self.world.room_copies.clear();
                     let why = StreamError::because(StreamCondition::SystemShutdown, "this node was cut off");
                     self.world.sockets.end_some(usize::MAX, &why);
                     match self.cluster.rejoin().await {

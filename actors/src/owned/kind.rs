@@ -101,8 +101,8 @@ pub struct Known<M> {
     pub machine: Box<M>,
     /// What its former owner knew beside it.
     pub ledger: Ledger,
-    /// Who gave it and keeps a copy until there is another.
-    pub giver: Option<u64>,
+    /// Who keeps copies of it until there is another: who gave it, at least.
+    pub formers: Vec<u64>,
 }
 
 /// What place an input has among what a client said.

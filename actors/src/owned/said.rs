@@ -18,6 +18,8 @@ const ASK_WAIT_MAX: Duration = Duration::from_millis(250);
 
 /// A client that is silent is told after this that all it said was handled: until then its socket keeps it.
 const TELL_WAIT: Duration = Duration::from_secs(2);
+/// What came again is looked at again after this while the store has not answered.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 impl<M: Owned> Owner<M> {
     /// Takes an input: once, and in its place.
@@ -45,7 +47,7 @@ impl<M: Owned> Owner<M> {
             _ => {
                 if via.label.is_some_and(|label| self.ledger.see(label, now())) {
                     metrics::counter!("muster_deliveries_known_total").increment(1);
-                    return via.receipt.settle();
+                    return self.came_before(via, ctx);
                 }
                 self.feed(input, via, true, ctx);
             }
@@ -88,10 +90,22 @@ impl<M: Owned> Owner<M> {
         });
         match if is_known && !is_request { M::known(input) } else { Some(input) } {
             Some(input) => self.feed(input, via, false, ctx),
-            None => via.receipt.settle(),
+            None => self.came_before(via, ctx),
         }
         self.pump(sid, ctx);
         self.tell_later(ctx);
+    }
+
+    /// What comes again is known, and perhaps not safe yet: it is when all is that is under way by now.
+    fn came_before(&mut self, via: Via, ctx: &mut Context<Self>) {
+        if self.asked == 0 {
+            self.step(ctx, via, |_, _, _| {});
+            return;
+        }
+        later(ctx, LOOK_AGAIN, |owner, ctx| {
+            owner.came_before(via, ctx);
+            owner.settle(ctx);
+        });
     }
 
     /// Sets the one timer for all who ask, unless it is set.

@@ -167,11 +167,15 @@ impl Network {
     /// A process is gone. If its machine is gone, too, nobody is told.
     pub fn gone(&self, place: Place, silently: bool) {
         let mut state = self.state();
-        state.listeners.retain(|(at, _), _| *at != place);
+        let listeners = std::mem::take(&mut state.listeners).into_iter();
+        let (gone, left): (Vec<_>, Vec<_>) = listeners.partition(|((at, _), _)| *at == place);
+        state.listeners = left.into_iter().collect();
         if silently {
             state.dark.insert(place);
         }
+        // What nobody had accepted is closed, and asks how long that takes.
         drop(state);
+        drop(gone);
         let lost = !silently && self.state().chance.one_in(2);
         for wire in self.wires() {
             wire.lose(place, silently, lost);

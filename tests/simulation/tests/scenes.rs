@@ -167,6 +167,19 @@ fn a_node_that_was_put_out_and_came_back_owes_nothing() {
     scene(4, 1_000, 4_000, Fault::CutOff(2, false));
 }
 
+/// It gave by a view in which one was dead whose last words the new owner, who did not know that view yet, took for said.
+#[test]
+fn who_gets_a_slot_knows_by_then_who_is_dead() {
+    scenes_of([183, 193], 3, &[(3_360, 3_737, Fault::Roll), (4_035, 3_145, Fault::CutOneWay(2, 1))]);
+}
+
+/// It was confirmed because it was known, when what had come first was not in two copies yet; and that was lost.
+#[test]
+fn what_comes_again_is_no_safer_than_what_came_first() {
+    let faults = [(3_360, 3_737, Fault::Roll), (4_035, 3_145, Fault::CutOneWay(2, 1))];
+    scenes_of([78, 159, 300, 312, 329], 3, &faults);
+}
+
 /// All that a room tells the many who enter it at once is much more than may wait for one node at a time, and links are slow.
 #[test]
 fn a_crowd_that_enters_a_room_at_once_sees_everybody() {

@@ -168,6 +168,9 @@ impl Client {
                 continue;
             }
             session.asked.insert(room, Instant::now());
+            if let Some(why) = session.put_out.remove(&room) {
+                self.oracle.put_out(self.role.number, room, &why);
+            }
             let join = format!(
                 "<presence to='r{room}@conference.{DOMAIN}/{nick}'><x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='0'/></x></presence>"
             );
@@ -382,6 +385,7 @@ impl Client {
                     None => {
                         occupants.insert(nick.to_owned());
                         if own {
+                            session.put_out.remove(&room);
                             self.oracle.entered(me, session.number, room);
                         }
                     }
@@ -389,7 +393,7 @@ impl Client {
                         occupants.remove(nick);
                         if own && was_in {
                             occupants.clear();
-                            self.oracle.put_out(me, room, &heard.xml);
+                            session.put_out.insert(room, heard.xml.clone());
                         }
                     }
                     // It will ask again.

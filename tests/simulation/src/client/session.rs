@@ -74,6 +74,8 @@ pub struct Session {
     pub unacked: VecDeque<Said>,
     /// Who is in each room, as this client was told.
     pub rooms: BTreeMap<usize, BTreeSet<String>>,
+    /// What said that it is not in a room any more: it may be for its former session, if what it asked in this one is answered.
+    pub put_out: BTreeMap<usize, String>,
     /// When it asked to be let in.
     pub asked: BTreeMap<usize, Instant>,
 }
