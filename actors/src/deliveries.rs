@@ -183,7 +183,7 @@ impl World {
     pub fn receive(self: &Arc<Self>, from: u64, number: u64, label: Option<Label>, goods: Goods) {
         let world = self.clone();
         let receipt = Receipt::new(move || world.confirm(from, number));
-        self.hand_in(goods, Via::new(receipt, label));
+        self.hand_in(goods, Via { is_sent_on: true, ..Via::new(receipt, label) });
     }
 
     /// Takes goods to their owners as if they had come up here.
@@ -257,20 +257,24 @@ impl World {
                 .collect();
             let (here, elsewhere): (Vec<_>, Vec<_>) =
                 orphans.into_iter().partition(|parcel| parcel.goods.owner(new) == Some(self.me()));
-            let hearing = Hearing::again(self.me());
-            here.into_iter().for_each(|parcel| self.hand_over_here(parcel));
-            drop(hearing);
+            for parcel in here {
+                let _hearing = Hearing::again(self.me(), parcel.via.is_sent_on);
+                self.hand_over_here(parcel);
+            }
             self.set_table(new.clone());
             for Parcel { goods, via, .. } in elsewhere {
                 let Some(owner) = goods.owner(new) else {
                     refused.push((goods, via));
                     continue;
                 };
-                let (label, kept) = (via.label, goods.clone());
+                let (label, is_sent_on, kept) = (via.label, via.is_sent_on, goods.clone());
                 let number =
                     owed.entry(owner).or_default().push(Parcel { goods: kept, via, since: Instant::now() });
                 let epoch = new.epoch();
-                if self.send(owner, Remote::DeliveryAgain { epoch, number, label, goods }).is_err() {
+                if self
+                    .send(owner, Remote::DeliveryAgain { epoch, number, label, goods, is_sent_on })
+                    .is_err()
+                {
                     self.count_dropped("delivery"); // and sent again after a while
                 }
             }

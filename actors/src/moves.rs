@@ -128,6 +128,13 @@ impl Moves {
         self.leaving.has_left((role, slot), address)
     }
 
+    /// Where what another node says of a slot goes that is on its way from here: the same way, although the slot may go on.
+    pub fn goes_to(&self, place: Place) -> Option<u64> {
+        acting::heard_now()?;
+        // In this order: from the one they go into the other.
+        self.leaving.goes_to(place).or_else(|| self.acting.goes_to(place))
+    }
+
     /// Slots that have not left yet.
     pub fn leaving_count(&self) -> usize {
         self.leaving.count() + self.acting.departed_count()

@@ -50,6 +50,8 @@ pub struct Via {
     pub said: Option<(SocketId, u64)>,
     /// How often the world answered a question on its way.
     pub turn: u32,
+    /// It came over another node.
+    pub is_sent_on: bool,
 }
 
 impl Via {
@@ -72,7 +74,7 @@ impl Via {
     /// Of the copy for one of many receivers.
     pub fn copy_for(&self, receiver: &Jid) -> Self {
         let name = |label: Label| label.then(hash64(receiver.as_str().as_bytes()), 0);
-        Self::new(self.receipt.clone(), self.label.map(name))
+        Self { is_sent_on: self.is_sent_on, ..Self::new(self.receipt.clone(), self.label.map(name)) }
     }
 
     /// Of the answer to a question that the input led to.

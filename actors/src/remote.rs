@@ -181,6 +181,8 @@ pub enum Remote {
         label: Option<Label>,
         /// What it is.
         goods: Goods,
+        /// Others had said it to the sender.
+        is_sent_on: bool,
     },
 }
 

@@ -106,7 +106,8 @@ impl World {
             };
             let owner = owner.incarnation.0;
             if owner != self.me() {
-                return self.call_elsewhere(owner, &table, address, call);
+                let goes_to = self.moves.goes_to((M::ROLE, slot.0)).filter(|to| !self.is_dead(*to));
+                return self.call_elsewhere(goes_to.unwrap_or(owner), &table, address, call);
             }
             match M::office(self).call(self, slot.0, address, call, || self.acts_by(&table)) {
                 Ok(()) => return,

@@ -55,6 +55,12 @@ impl Acting {
         acts.min().unwrap_or(u64::MAX)
     }
 
+    /// Where a slot went that is not said to have left.
+    pub(super) fn goes_to(&self, (role, slot): Place) -> Option<u64> {
+        let departed = lock(&self.departed);
+        departed.iter().rfind(|it| it.role == role && it.slots.contains(&slot)).map(|it| it.to)
+    }
+
     /// The slots that have left and are not said to.
     pub(super) fn departed(&self, role: Role) -> HashSet<u16> {
         let departed = lock(&self.departed);
@@ -68,7 +74,7 @@ impl Acting {
 }
 
 /// What is heard of another node.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Heard {
     /// Who says it.
     pub(super) node: u64,
@@ -76,6 +82,8 @@ pub(super) struct Heard {
     pub(super) epoch: u64,
     /// It was said before, to an owner that is dead.
     pub(super) again: bool,
+    /// That node had it from others, who took it for the owner by a view before.
+    pub(super) is_sent_on: bool,
 }
 
 thread_local! {
@@ -88,12 +96,12 @@ pub struct Hearing(Option<Heard>);
 impl Hearing {
     /// Begins to take what that node said, by the view of that epoch.
     pub fn from(node: u64, epoch: u64) -> Self {
-        Self(HEARD.replace(Some(Heard { node, epoch, again: false })))
+        Self(HEARD.replace(Some(Heard { node, epoch, ..Heard::default() })))
     }
 
-    /// Begins to take what that node had said before, to an owner that is dead.
-    pub fn again(node: u64) -> Self {
-        Self(HEARD.replace(Some(Heard { node, epoch: u64::MAX, again: true })))
+    /// Begins to take what that node had said, or sent on, before, to an owner that is dead.
+    pub fn again(node: u64, is_sent_on: bool) -> Self {
+        Self(HEARD.replace(Some(Heard { node, epoch: u64::MAX, again: true, is_sent_on })))
     }
 }
 

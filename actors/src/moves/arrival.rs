@@ -137,9 +137,14 @@ impl Arrival {
 
     fn queue(&mut self, heard: Option<Heard>) -> &mut Queue {
         let last = self.stays.len() - 1;
-        let Some(Heard { node, epoch, again }) = heard else { return &mut self.stays[last].waiting };
-        if again {
-            return &mut self.stays[last].forwarded;
+        let Some(Heard { node, epoch, again, is_sent_on }) = heard else {
+            return &mut self.stays[last].waiting;
+        };
+        match (again, is_sent_on) {
+            // Whoever had said it says now what it said later, to the one who is dead.
+            (true, true) => return &mut self.first,
+            (true, false) => return &mut self.stays[last].forwarded,
+            (false, _) => {}
         }
         if self.stays[0].is_sent_on_by(node) {
             return &mut self.stays[0].forwarded;
@@ -237,7 +242,7 @@ mod tests {
     type Log = Arc<Mutex<Vec<&'static str>>>;
 
     fn park(arrival: &mut Arrival, by: Option<(u64, u64)>, what: &'static str) {
-        let heard = by.map(|(node, epoch)| Heard { node, epoch, again: false });
+        let heard = by.map(|(node, epoch)| Heard { node, epoch, ..Heard::default() });
         arrival.park(heard, true, noted(what));
     }
 
@@ -261,9 +266,11 @@ mod tests {
         park(&mut arrival, Some((3, 7)), "by another");
         park(&mut arrival, None, "by this node");
         park(&mut arrival, Some((1, 7)), "sent on");
-        let again = Heard { node: 3, epoch: 8, again: true };
+        let again = Heard { node: 3, epoch: 8, again: true, is_sent_on: false };
         arrival.park(Some(again), true, noted("said to the dead"));
-        assert_eq!(said(arrival).await, ["sent on", "said to the dead", "by another", "by this node"]);
+        arrival.park(Some(Heard { is_sent_on: true, ..again }), true, noted("sent on to the dead"));
+        let order = ["sent on to the dead", "sent on", "said to the dead", "by another", "by this node"];
+        assert_eq!(said(arrival).await, order);
     }
 
     #[actix_rt::test]
@@ -301,7 +308,8 @@ mod tests {
     async fn what_the_dead_said_and_others_say_anew_is_dropped() {
         let mut arrival = Arrival::new(Source::owner(1, None), 7);
         park(&mut arrival, Some((3, 7)), "by the dead");
-        arrival.park(Some(Heard { node: 3, epoch: 7, again: false }), false, noted("and nobody else has it"));
+        let dead = Heard { node: 3, epoch: 7, ..Heard::default() };
+        arrival.park(Some(dead), false, noted("and nobody else has it"));
         park(&mut arrival, Some((4, 7)), "by the living");
         arrival.drop_what_was_said_by(&HashSet::from_iter([3]));
         assert_eq!(said(arrival).await, ["and nobody else has it", "by the living"]);

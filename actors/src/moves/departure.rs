@@ -46,6 +46,11 @@ impl Departures {
         }
     }
 
+    /// Where a slot goes that is on its way.
+    pub(super) fn goes_to(&self, place: Place) -> Option<u64> {
+        lock(&self.0).get(&place)?.back().map(|departure| departure.to)
+    }
+
     /// A slot came here that is another's already: it goes there, with what goes there anyway.
     pub(super) fn begin_or_go_on(&self, place: Place, to: u64) {
         if let Some(departure) = lock(&self.0).get_mut(&place).and_then(VecDeque::back_mut) {

@@ -180,6 +180,18 @@ fn what_comes_again_is_no_safer_than_what_came_first() {
     scenes_of([78, 159, 300, 312, 329], 3, &faults);
 }
 
+/// Who gave a room said that its backup need not keep it; what was given was stuck where its link was cut, and it was put out.
+#[test]
+fn what_is_on_its_way_to_a_new_owner_is_not_lost_with_the_giver() {
+    scenes_of([748], 3, &[(3_000, 5_485, Fault::Drain(0)), (4_599, 6_943, Fault::CutLink(1, 0))]);
+}
+
+/// Two views followed each other, and what its first owner sent on did not go the way of the slot, but ahead of it.
+#[test]
+fn what_is_said_of_a_slot_that_goes_on_goes_the_same_way() {
+    scenes_of([3_394], 3, &[(3_000, 1_522, Fault::Roll), (2_482, 6_540, Fault::CutOff(2, false))]);
+}
+
 /// All that a room tells the many who enter it at once is much more than may wait for one node at a time, and links are slow.
 #[test]
 fn a_crowd_that_enters_a_room_at_once_sees_everybody() {
