@@ -248,8 +248,7 @@ impl System {
     fn is_settled(&self) -> bool {
         let status = self.cluster.status();
         let has_copies = |seen: &MemberStatus| {
-            let load = seen.gossip.as_ref().map(|facts| facts.load);
-            load.is_some_and(|load| load.epoch >= status.epoch && load.lacking == 0)
+            seen.gossip.as_ref().is_some_and(|facts| facts.load.has_copies(status.epoch))
         };
         let others_have =
             status.members.iter().filter(|seen| self.is_up_besides(&seen.member)).all(has_copies);

@@ -26,6 +26,13 @@ pub struct Load {
     pub phase: Phase,
 }
 
+impl Load {
+    /// Whether all that it owns by the view of that epoch has its second copy.
+    pub fn has_copies(&self, epoch: u64) -> bool {
+        self.epoch >= epoch && self.lacking == 0
+    }
+}
+
 /// What a node is busy with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -112,4 +119,17 @@ pub struct GossipFacts {
     pub load: Load,
     /// How many links with members that are up it has lacked for a while.
     pub missing: u16,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_not_counted_by_a_view_may_lack_copies_by_it() {
+        let load = |epoch, lacking| Load { epoch, lacking, ..Load::default() };
+        assert!(load(7, 0).has_copies(7) && load(8, 0).has_copies(7));
+        assert!(!load(7, 1).has_copies(7));
+        assert!(!load(6, 0).has_copies(7), "by the view before it lacked none");
+    }
 }
