@@ -186,6 +186,13 @@ fn what_is_on_its_way_to_a_new_owner_is_not_lost_with_the_giver() {
     scenes_of([748], 3, &[(3_000, 5_485, Fault::Drain(0)), (4_599, 6_943, Fault::CutLink(1, 0))]);
 }
 
+/// Its sender said the one to an owner that sent it on to the next, the other to the next, and that one died: both came again, over
+/// two ways.
+#[test]
+fn what_was_sent_on_to_the_dead_comes_again_before_what_was_said_later() {
+    scenes_of([841], 3, &[(3_000, 1_314, Fault::Roll), (5_682, 4_703, Fault::CutOneWay(1, 0))]);
+}
+
 /// Two views followed each other, and what its first owner sent on did not go the way of the slot, but ahead of it.
 #[test]
 fn what_is_said_of_a_slot_that_goes_on_goes_the_same_way() {
