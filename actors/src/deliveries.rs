@@ -271,10 +271,11 @@ impl World {
                 let number =
                     owed.entry(owner).or_default().push(Parcel { goods: kept, via, since: Instant::now() });
                 let epoch = new.epoch();
-                if self
-                    .send(owner, Remote::DeliveryAgain { epoch, number, label, goods, is_sent_on })
-                    .is_err()
-                {
+                let again = match is_sent_on {
+                    true => Remote::SentOnAgain { epoch, number, label, goods },
+                    false => Remote::DeliveryAgain { epoch, number, label, goods },
+                };
+                if self.send(owner, again).is_err() {
                     self.count_dropped("delivery"); // and sent again after a while
                 }
             }

@@ -51,8 +51,12 @@ impl World {
                 self.call::<Session>(&address, Call::Input(mail.into_input(), via));
             }
             Remote::Delivery { number, label, goods, .. } => self.receive(from, number, label, goods),
-            Remote::DeliveryAgain { number, label, goods, is_sent_on, .. } => {
-                let _hearing = Hearing::again(from, is_sent_on);
+            Remote::DeliveryAgain { number, label, goods, .. } => {
+                let _hearing = Hearing::again(from, false);
+                self.receive(from, number, label, goods);
+            }
+            Remote::SentOnAgain { number, label, goods, .. } => {
+                let _hearing = Hearing::again(from, true);
                 self.receive(from, number, label, goods);
             }
             Remote::Confirmed { numbers } => self.confirmed(from, &numbers),

@@ -181,8 +181,17 @@ pub enum Remote {
         label: Option<Label>,
         /// What it is.
         goods: Goods,
-        /// Others had said it to the sender.
-        is_sent_on: bool,
+    },
+    /// The same of what others had said to the sender: that was before what they say again themselves.
+    SentOnAgain {
+        /// The sender's view.
+        epoch: u64,
+        /// Its number among the sender's deliveries to the receiver.
+        number: u64,
+        /// What it is called, if it may come twice.
+        label: Option<Label>,
+        /// What it is.
+        goods: Goods,
     },
 }
 
@@ -310,6 +319,7 @@ impl Remote {
             Self::Session { epoch, .. }
             | Self::Delivery { epoch, .. }
             | Self::DeliveryAgain { epoch, .. }
+            | Self::SentOnAgain { epoch, .. }
             | Self::CopySession { epoch, .. }
             | Self::CopyRoom { epoch, .. }
             | Self::SessionChanged { epoch, .. }
