@@ -78,6 +78,8 @@ pub struct Owner<M: Owned> {
     held: VecDeque<Held<M>>,
     /// Questions to the store that are open.
     asked: usize,
+    /// What came again and waits for their answers.
+    known: Vec<Via>,
     /// What it hears when links have less to carry.
     put_off: VecDeque<Letter<Call<M>>>,
     /// The slot's new owner, when it is to leave.
@@ -146,6 +148,7 @@ impl<M: Owned> Owner<M> {
             resuming: Vec::new(),
             held: VecDeque::new(),
             asked: 0,
+            known: Vec::new(),
             put_off: VecDeque::new(),
             leaving: None,
             lingering: false,
@@ -373,7 +376,11 @@ impl<M: Owned> Owner<M> {
     /// After a step: leaves if it must, goes away if there is nothing to keep.
     fn settle(&mut self, ctx: &mut Context<Self>) {
         self.set_timer(ctx);
-        if !matches!(self.state, State::Ready(_)) || self.asked > 0 || !self.held.is_empty() {
+        if !matches!(self.state, State::Ready(_)) || self.asked > 0 {
+            return;
+        }
+        self.all_are_answered(ctx);
+        if !self.held.is_empty() {
             return;
         }
         if let Some((to, since)) = self.leaving {

@@ -18,8 +18,6 @@ const ASK_WAIT_MAX: Duration = Duration::from_millis(250);
 
 /// A client that is silent is told after this that all it said was handled: until then its socket keeps it.
 const TELL_WAIT: Duration = Duration::from_secs(2);
-/// What came again is looked at again after this while the store has not answered.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 impl<M: Owned> Owner<M> {
     /// Takes an input: once, and in its place.
@@ -98,14 +96,15 @@ impl<M: Owned> Owner<M> {
 
     /// What comes again is known, and perhaps not safe yet: it is when all is that is under way by now.
     fn came_before(&mut self, via: Via, ctx: &mut Context<Self>) {
-        if self.asked == 0 {
-            self.step(ctx, via, |_, _, _| {});
-            return;
+        match self.asked {
+            0 => drop(self.step(ctx, via, |_, _, _| {})),
+            _ => self.known.push(via),
         }
-        later(ctx, LOOK_AGAIN, |owner, ctx| {
-            owner.came_before(via, ctx);
-            owner.settle(ctx);
-        });
+    }
+
+    /// The store has answered all that it was asked: what came again before that waits for nothing else.
+    pub(super) fn all_are_answered(&mut self, ctx: &mut Context<Self>) {
+        std::mem::take(&mut self.known).into_iter().for_each(|via| self.came_before(via, ctx));
     }
 
     /// Sets the one timer for all who ask, unless it is set.

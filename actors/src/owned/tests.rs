@@ -1,7 +1,7 @@
-//! A machine that panics loses one step and nothing else.
+//! A machine that panics loses one step and nothing else; what comes again is handled once, and not safe before it is.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use muster_proto::feature::{Cx, Door, Feature, Features, Place, Power, Spec};
@@ -11,7 +11,7 @@ use muster_proto::stanza::{Stanza, StanzaError};
 use muster_proto::store::{Key, Query, Reply, collection};
 
 use super::Call;
-use crate::receipt::Via;
+use crate::receipt::{Label, Receipt, Via};
 use crate::stage;
 use crate::world::World;
 
@@ -110,5 +110,24 @@ fn a_room_that_panics_keeps_its_occupants() {
             _ => false,
         };
         stored(&world, room, has_subject).await;
+    });
+}
+
+#[test]
+fn what_comes_again_is_not_safe_before_what_came_first() {
+    actix::System::new().block_on(async {
+        let world = clumsy_world(Arc::default()).await;
+        let safe = Arc::new(Mutex::new(vec![]));
+        for time in ["first", "again"] {
+            let xml = "<message xmlns='jabber:client' from='romeo@capulet.lit/a' to='juliet@capulet.lit' \
+                       type='chat' id='one'><body>Hist!</body></message>";
+            let safe = safe.clone();
+            let receipt = Receipt::new(move || safe.lock().unwrap().push(time));
+            world.route(Stanza::parse(xml.as_bytes()).unwrap(), Via::new(receipt, Some(Label::new(7, 1, 1))));
+        }
+        let kept = Query::Count(Key::new(collection::OFFLINE, "juliet@capulet.lit"));
+        stored(&world, kept.clone(), |_| safe.lock().unwrap().len() == 2).await;
+        assert_eq!(*safe.lock().unwrap(), ["first", "again"]);
+        stored(&world, kept, |reply| *reply == Reply::Count(1)).await;
     });
 }
