@@ -105,14 +105,16 @@ pub fn plan(nodes: usize, chance: &mut Chance) -> Vec<Act> {
 
 /// A fault in the middle of a planned change, or about then: most orders that nobody thought of are among these.
 pub fn pair(nodes: usize, chance: &mut Chance) -> Vec<Act> {
-    let act = |is_wanted: bool| Act {
-        at: chance.millis(1_000, 4_500),
-        lasts: chance.millis(500, 8_000),
-        fault: std::iter::repeat_with(|| fault(nodes, chance))
-            .find(|fault| fault.is_wanted() == is_wanted)
-            .expect("there are both"),
+    let change = match chance.below(4) {
+        0 => Fault::Drain(chance.below(nodes)),
+        1 => Fault::Join,
+        _ => Fault::Roll,
     };
-    [true, false].map(act).into()
+    let fault = std::iter::repeat_with(|| fault(nodes, chance)).find(|fault| !fault.is_wanted());
+    let at = chance.millis(1_500, 4_000);
+    let about_then = at - Duration::from_millis(1_000) + chance.millis(0, 4_000);
+    let mut act = |at, fault| Act { at, lasts: chance.millis(500, 8_000), fault };
+    vec![act(at, change), act(about_then, fault.expect("there are others"))]
 }
 
 fn fault(nodes: usize, chance: &mut Chance) -> Fault {
