@@ -9,7 +9,7 @@ use muster_cluster::map::{HashMap, HashSet};
 use muster_cluster::{Incarnation, Role, Slot, State};
 use tokio::time::Instant;
 
-use crate::ledger::{Ledger, Note};
+use crate::ledger::Note;
 use crate::moves::SLOT_MOVE_MAX;
 use crate::owned::{Call, Known, Owned};
 use crate::remote::Remote;
@@ -28,12 +28,10 @@ struct Copy<M> {
     of: u64,
     /// The view by which it was made.
     epoch: u64,
-    machine: Box<M>,
-    ledger: Ledger,
+    /// If this node gave its machine away, `formers` keep the copies that it had then, for as long as this one is kept.
+    known: Known<M>,
     /// Since when the view does not want it: another node may need it before it has one of its own.
     stale: Option<Instant>,
-    /// If this node gave its machine away: who keeps the copies that it had then, for as long as this one is kept.
-    formers: Vec<u64>,
 }
 
 impl<M: Owned> Default for Copies<M> {
@@ -44,34 +42,17 @@ impl<M: Owned> Default for Copies<M> {
 
 impl<M: Owned> Copies<M> {
     /// Keeps all of a machine, unless what a later owner sent is here. Yields who need not keep former copies any more.
-    pub fn keep(
-        &self,
-        of: u64,
-        epoch: u64,
-        address: BareJid,
-        machine: Box<M>,
-        ledger: Ledger,
-    ) -> Option<Vec<u64>> {
+    pub fn keep(&self, of: u64, epoch: u64, address: BareJid, known: Known<M>) -> Option<Vec<u64>> {
         let mut machines = self.machines();
         if machines.get(&address).is_some_and(|copy| copy.of != of && copy.epoch > epoch) {
             return None;
         }
-        let before =
-            machines.insert(address, Copy { of, epoch, machine, ledger, stale: None, formers: vec![] });
-        Some(before.map(|copy| copy.formers).unwrap_or_default())
-    }
-
-    /// These have former copies of a machine that this node gives away, and keep them for as long as it keeps its own; whether it
-    /// does.
-    pub fn keep_formers(&self, of: u64, address: &BareJid, formers: Vec<u64>) -> bool {
-        let mut machines = self.machines();
-        let copy = machines.get_mut(address).filter(|copy| copy.of == of);
-        copy.map(|copy| copy.formers = formers).is_some()
+        Some(formers(machines.insert(address, Copy { of, epoch, known, stale: None })))
     }
 
     /// The machine itself is here now. Yields who keeps former copies.
     pub fn remove(&self, address: &BareJid) -> Vec<u64> {
-        self.machines().remove(address).map(|copy| copy.formers).unwrap_or_default()
+        formers(self.machines().remove(address))
     }
 
     /// Applies changes to a copy; whether it is there and holds them now. A copy that cannot take a change is dropped.
@@ -85,10 +66,10 @@ impl<M: Owned> Copies<M> {
     ) -> bool {
         let mut machines = self.machines();
         let Some(copy) = machines.get_mut(address).filter(|copy| copy.of == of) else { return false };
-        let applied =
-            warden.guard(address.as_str(), || changes.iter().for_each(|change| copy.machine.apply(change)));
+        let applied = warden
+            .guard(address.as_str(), || changes.iter().for_each(|change| copy.known.machine.apply(change)));
         match applied {
-            Ok(()) => copy.ledger.apply(note, now()),
+            Ok(()) => copy.known.ledger.apply(note, now()),
             Err(_) => drop(machines.remove(address)),
         }
         applied.is_ok()
@@ -97,10 +78,8 @@ impl<M: Owned> Copies<M> {
     /// A copy is not needed any more. Yields who need not keep former ones either.
     pub fn forget(&self, of: u64, address: &BareJid) -> Vec<u64> {
         let mut machines = self.machines();
-        match machines.get(address).is_some_and(|copy| copy.of == of) {
-            true => machines.remove(address).map(|copy| copy.formers).unwrap_or_default(),
-            false => vec![],
-        }
+        let is_its = machines.get(address).is_some_and(|copy| copy.of == of);
+        formers(is_its.then(|| machines.remove(address)).flatten())
     }
 
     /// Drops all copies.
@@ -157,6 +136,10 @@ impl<M: Owned> Copies<M> {
     }
 }
 
+fn formers<M>(copy: Option<Copy<M>>) -> Vec<u64> {
+    copy.map(|copy| copy.known.formers).unwrap_or_default()
+}
+
 fn slot_of(address: &BareJid) -> u16 {
     Slot::of(address.as_str().as_bytes()).0
 }
@@ -171,8 +154,7 @@ impl World {
     pub fn promote<M: Owned>(self: &Arc<Self>, wanted: impl FnMut(u64, u16) -> bool) -> Vec<BareJid> {
         let taken = M::copies(self).take(wanted).into_iter();
         let inherit = |(address, copy): (BareJid, Copy<M>)| {
-            let Copy { machine, ledger, formers, .. } = copy;
-            M::office(self).inherit(self, slot_of(&address), &address, Known { machine, ledger, formers });
+            M::office(self).inherit(self, slot_of(&address), &address, copy.known);
             address
         };
         taken.map(inherit).collect()
@@ -190,10 +172,10 @@ impl World {
     pub fn give_orphans<M: Owned>(&self, heir: u64, slots: &HashSet<u16>) -> HashSet<u16> {
         let orphans = M::copies(self).take(|of, slot| slots.contains(&slot) && self.is_dead(of));
         let mut failed = HashSet::default();
-        for (address, Copy { of, machine, ledger, .. }) in orphans {
-            if self.send(heir, machine.clone().orphan(ledger.clone())).is_err() {
+        for (address, Copy { of, known, .. }) in orphans {
+            if self.send(heir, known.machine.clone().orphan(known.ledger.clone())).is_err() {
                 failed.insert(slot_of(&address));
-                M::copies(self).keep(of, 0, address, machine, ledger);
+                M::copies(self).keep(of, 0, address, known);
             }
         }
         failed
@@ -224,18 +206,19 @@ impl World {
         }
     }
 
-    /// Tells a node that its copy is not needed any more.
-    pub fn say_forget<M: Owned>(&self, keeper: u64, address: &BareJid) {
-        let message = Remote::Forget { rooms: M::ROLE == Role::Rooms, address: address.clone() };
-        if self.send(keeper, message).is_err() {
-            self.count_dropped("forget");
+    /// Tells these nodes that their copies are not needed any more.
+    pub fn say_forget<M: Owned>(&self, keepers: Vec<u64>, address: &BareJid) {
+        for keeper in keepers {
+            let message = Remote::Forget { rooms: M::ROLE == Role::Rooms, address: address.clone() };
+            if self.send(keeper, message).is_err() {
+                self.count_dropped("forget");
+            }
         }
     }
 
     /// That owner needs its copy here no more, nor anybody those that were kept along with it.
     pub fn forget_copy<M: Owned>(&self, of: u64, address: &BareJid) {
-        let formers = M::copies(self).forget(of, address);
-        formers.into_iter().for_each(|former| self.say_forget::<M>(former, address));
+        self.say_forget::<M>(M::copies(self).forget(of, address), address);
     }
 
     /// Every machine whose slot has another backup now is copied there.
@@ -250,6 +233,7 @@ mod tests {
     use muster_proto::session::Session;
 
     use super::*;
+    use crate::ledger::Ledger;
 
     #[test]
     fn what_is_not_wanted_goes_after_its_time_unless_it_is_wanted_again() {
@@ -257,7 +241,8 @@ mod tests {
         for name in ["romeo@montague.lit", "juliet@capulet.lit"] {
             let address = BareJid::new(name).unwrap();
             let machine = Box::new(Session::new(address.clone(), vec![]));
-            copies.keep(1, 1, address, machine, Ledger::default());
+            let known = Known { machine, ledger: Ledger::default(), formers: vec![] };
+            copies.keep(1, 1, address, known);
         }
         let romeo = slot_of(&BareJid::new("romeo@montague.lit").unwrap());
         let counts = |times: [Duration; 2]| {

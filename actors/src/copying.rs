@@ -227,8 +227,7 @@ impl Copying {
     }
 
     fn let_go<M: Owned>(&mut self, world: &Arc<World>, address: &BareJid) {
-        let formers = std::mem::take(&mut self.formers);
-        formers.into_iter().for_each(|former| world.say_forget::<M>(former, address));
+        world.say_forget::<M>(std::mem::take(&mut self.formers), address);
     }
 
     /// Another node is to have the copy, or none: who has it keeps it until it is told to forget it.

@@ -142,9 +142,9 @@ impl World {
         if self.is_dead(of) {
             return;
         }
-        match M::copies(self).keep(of, epoch, address.clone(), machine, ledger) {
+        match M::copies(self).keep(of, epoch, address.clone(), Known { machine, ledger, formers: vec![] }) {
             Some(formers) => {
-                formers.into_iter().for_each(|former| self.say_forget::<M>(former, &address));
+                self.say_forget::<M>(formers, &address);
                 self.say_backed::<M>(of, address, lsn);
             }
             None => self.say_lacking::<M>(of, address),

@@ -3,7 +3,7 @@
 use actix::{AsyncContext, Context};
 use muster_proto::stanza::Condition;
 
-use super::{Call, GIVE_AGAIN, Owned, Owner, State};
+use super::{Call, GIVE_AGAIN, Known, Owned, Owner, State};
 
 impl<M: Owned> Owner<M> {
     /// Gives its machine to the new owner of its slot.
@@ -17,10 +17,11 @@ impl<M: Owned> Owner<M> {
         // Until the new owner's backup has a copy there are this one and those that there were: what is given may be lost
         // with this node. It is there before the new owner can say so.
         let copies = M::copies(&self.world);
-        copies.keep(to, self.world.epoch(), self.address.clone(), machine.clone(), self.ledger.clone());
-        let are_kept = copies.keep_formers(to, &self.address, self.copying.keepers());
+        let (ledger, formers) = (self.ledger.clone(), self.copying.keepers());
+        let known = Known { machine: machine.clone(), ledger, formers };
+        let is_kept = copies.keep(to, self.world.epoch(), self.address.clone(), known).is_some();
         let Err((machine, condition)) = machine.give(&self.world, to, &self.ledger) else {
-            if !are_kept {
+            if !is_kept {
                 self.copying.end::<M>(&self.world, &self.address);
             }
             return self.left(ctx);
