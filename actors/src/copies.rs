@@ -61,13 +61,14 @@ impl<M: Owned> Copies<M> {
         warden: &Warden,
         of: u64,
         address: &BareJid,
-        changes: &[M::Change],
+        changes: Vec<M::Change>,
         note: Note,
     ) -> bool {
         let mut machines = self.machines();
         let Some(copy) = machines.get_mut(address).filter(|copy| copy.of == of) else { return false };
-        let applied = warden
-            .guard(address.as_str(), || changes.iter().for_each(|change| copy.known.machine.apply(change)));
+        let applied = warden.guard(address.as_str(), || {
+            changes.into_iter().for_each(|change| copy.known.machine.apply(change))
+        });
         match applied {
             Ok(()) => copy.known.ledger.apply(note, now()),
             Err(_) => drop(machines.remove(address)),

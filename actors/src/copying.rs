@@ -57,10 +57,21 @@ impl Copying {
     /// Who is to have the copy.
     fn keeper(&self, world: &World, role: Role, slot: u16) -> Option<u64> {
         // The tables cost more than they tell while there is nobody else.
-        if self.at.is_none() && world.is_alone() {
+        if self.is_unwatched(world) {
             return None;
         }
         if world.owns(role, Slot(slot)) { world.backup(role, slot) } else { self.at }
+    }
+
+    /// Whether nobody has a copy, nor could have one: what changes needs not be recorded. If somebody has come before it is
+    /// committed, all of the machine is sent.
+    pub fn is_unwatched(&self, world: &World) -> bool {
+        self.at.is_none() && world.is_alone()
+    }
+
+    /// The number of the last change.
+    pub fn appended(&self) -> Lsn {
+        self.log.appended()
     }
 
     /// The machine has changed: sends the changes, or all of it. Returns the number of the last change.
@@ -74,10 +85,7 @@ impl Copying {
     ) -> Lsn {
         // What was committed with one copy stays so; these changes wait for the second.
         let committed = self.log.committed();
-        let lsn = self.log.append(u64::try_from(changes.len()).unwrap_or(u64::MAX));
-        if changes.is_empty() {
-            return lsn;
-        }
+        let lsn = self.log.append(u64::try_from(changes.len()).unwrap_or(u64::MAX).max(1));
         match (self.keeper(world, M::ROLE, slot), self.at) {
             (None, _) => self.alone(world, committed),
             (Some(backup), Some(at)) if backup == at => {

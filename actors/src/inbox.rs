@@ -89,10 +89,10 @@ impl World {
                 self.keep::<Room>((from, epoch), address, lsn, room, ledger);
             }
             Remote::SessionChanged { address, lsn, changes, note, .. } => {
-                self.change::<Session>(from, address, lsn, &changes, note);
+                self.change::<Session>(from, address, lsn, changes, note);
             }
             Remote::RoomChanged { address, lsn, changes, note, .. } => {
-                self.change::<Room>(from, address, lsn, &changes, note);
+                self.change::<Room>(from, address, lsn, changes, note);
             }
             Remote::Backed { rooms: false, address, lsn } => self.backed::<Session>(from, &address, lsn),
             Remote::Backed { rooms: true, address, lsn } => self.backed::<Room>(from, &address, lsn),
@@ -156,7 +156,7 @@ impl World {
         of: u64,
         address: BareJid,
         lsn: u64,
-        changes: &[M::Change],
+        changes: Vec<M::Change>,
         note: Note,
     ) {
         if self.is_dead(of) {

@@ -255,7 +255,7 @@ impl<M: Owned> Owner<M> {
         let done = counting.then(|| self.intake.tell_all());
         let stepped = self.step(ctx, via, |machine, env, out| {
             for done in done.into_iter().flatten() {
-                said::tell(machine, done, done.is_due, env, out);
+                said::tell(machine, done, done.is_due, out);
             }
             machine.handle(input, env, out);
         });
@@ -273,8 +273,8 @@ impl<M: Owned> Owner<M> {
         step: impl FnOnce(&mut M, &Env<'_>, &mut Out<M>),
     ) -> bool {
         let State::Ready(machine) = &mut self.state else { return false };
-        let mut out = Out::default();
         let world = self.world.clone();
+        let mut out = Out { is_unrecorded: self.copying.is_unwatched(&world), ..Out::default() };
         let env = world.env();
         let stepped = world.warden.guard(self.address.as_str(), || step(machine, &env, &mut out)).is_ok();
         if !stepped {
@@ -283,7 +283,7 @@ impl<M: Owned> Owner<M> {
             return false;
         }
         let mut note = Note::default();
-        if !out.changes.is_empty() && !world.is_alone() {
+        if out.changed && !world.is_alone() {
             if let Some(label) = via.label {
                 self.ledger.see(label, env.now);
                 self.remembers = Some(Instant::now() + Duration::from_secs(SILENT_SECONDS));
@@ -293,8 +293,11 @@ impl<M: Owned> Owner<M> {
         }
         let post = note.post.as_ref().map(|post| post.number);
         let copied = (machine.as_ref(), &self.ledger);
-        let commits = !out.changes.is_empty();
-        let lsn = self.copying.append(&world, self.slot, copied, out.changes, note);
+        let commits = out.changed;
+        let lsn = match commits {
+            true => self.copying.append(&world, self.slot, copied, out.changes, note),
+            false => self.copying.appended(),
+        };
         let _share = (M::MULTIPLIES && !world.is_alone()).then(|| world.strain.share(&out.effects));
         let held = Held { lsn, effects: out.effects, via, post, commits, _share };
         if self.held.is_empty() && self.may_release(&held, ctx) {

@@ -3,7 +3,7 @@
 //! Responsibility passes with a commit. A step that changes nothing hands its receipt on to what it leads to; one that
 //! changes its machine has its changes, and what they lead to, in two copies, and settles it.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jid::Jid;
@@ -67,8 +67,13 @@ impl Via {
 
     /// Of the thing of that name to which it leads at this actor.
     pub fn then(&self, actor: u64, name: u64) -> Self {
+        self.clone().into_then(actor, name)
+    }
+
+    /// Of the only thing to which it leads, or the last.
+    pub fn into_then(self, actor: u64, name: u64) -> Self {
         let name = name.wrapping_add(u64::from(self.turn) << 32);
-        Self::new(self.receipt.clone(), self.label.map(|label| label.then(actor, name)))
+        Self::new(self.receipt, self.label.map(|label| label.then(actor, name)))
     }
 
     /// Of the copy for one of many receivers.
@@ -90,45 +95,44 @@ pub struct Receipt(Option<Arc<Open>>);
 
 /// What receipts stand for, as seen by who waits for them.
 pub struct Open {
-    /// Receipts that are not settled.
-    count: AtomicUsize,
-    /// One of them was dropped.
-    lost: AtomicBool,
+    /// How many receipts are not settled; [`LOST`]; [`WATCHED`].
+    state: AtomicUsize,
     /// What is done when they are settled.
     then: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
+/// One of the receipts was dropped.
+const LOST: usize = 1 << (usize::BITS - 1);
+/// Something is to be done when they are settled.
+const WATCHED: usize = LOST >> 1;
+
 impl std::fmt::Debug for Open {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Open").field("count", &self.count).field("lost", &self.lost).finish_non_exhaustive()
+        f.debug_struct("Open").field("state", &self.state).finish_non_exhaustive()
     }
 }
 
 impl Open {
     /// The first receipt, and where to look whether it is settled.
     pub fn new() -> (Receipt, Arc<Self>) {
-        let open = Arc::new(Self {
-            count: AtomicUsize::new(1),
-            lost: AtomicBool::new(false),
-            then: Mutex::default(),
-        });
+        let open = Arc::new(Self { state: AtomicUsize::new(1), then: Mutex::default() });
         (Receipt(Some(open.clone())), open)
     }
 
     /// Whether all receipts are settled.
     pub fn is_safe(&self) -> bool {
-        self.count.load(Ordering::Acquire) == 0 && !self.lost.load(Ordering::Acquire)
+        self.state.load(Ordering::Acquire) & !WATCHED == 0
     }
 
     /// Whether somebody is told already when they are.
     pub fn is_watched(&self) -> bool {
-        self.then().is_some()
+        self.state.load(Ordering::Acquire) & WATCHED != 0
     }
 
     /// Does this when they are, perhaps at once.
     pub fn watch(&self, then: impl FnOnce() + Send + 'static) {
         *self.then() = Some(Box::new(then));
-        if self.is_safe() {
+        if self.state.fetch_or(WATCHED, Ordering::AcqRel) & !WATCHED == 0 {
             self.close();
         }
     }
@@ -149,14 +153,14 @@ impl Receipt {
     /// One that tells when it, and all that were cloned from it, are settled.
     pub fn new(then: impl FnOnce() + Send + 'static) -> Self {
         let (receipt, open) = Open::new();
-        *open.then() = Some(Box::new(then));
+        open.watch(then);
         receipt
     }
 
     /// All that it stands for is safe.
     pub fn settle(mut self) {
         let Some(open) = self.0.take() else { return };
-        if open.count.fetch_sub(1, Ordering::AcqRel) == 1 && !open.lost.load(Ordering::Acquire) {
+        if open.state.fetch_sub(1, Ordering::AcqRel) == WATCHED | 1 {
             open.close();
         }
     }
@@ -165,7 +169,7 @@ impl Receipt {
 impl Clone for Receipt {
     fn clone(&self) -> Self {
         self.0.iter().for_each(|open| {
-            open.count.fetch_add(1, Ordering::AcqRel);
+            open.state.fetch_add(1, Ordering::AcqRel);
         });
         Self(self.0.clone())
     }
@@ -173,7 +177,9 @@ impl Clone for Receipt {
 
 impl Drop for Receipt {
     fn drop(&mut self) {
-        self.0.iter().for_each(|open| open.lost.store(true, Ordering::Release));
+        self.0.iter().for_each(|open| {
+            open.state.fetch_or(LOST, Ordering::AcqRel);
+        });
     }
 }
 

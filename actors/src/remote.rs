@@ -260,9 +260,7 @@ impl SessionMail {
             session::Input::Stanza(stanza) => Self::Stanza(stanza),
             session::Input::Order(order) => Self::Order(order),
             session::Input::Reattach { sid, socket, wrote } => Self::Reattach { sid, socket, wrote },
-            session::Input::NodeLost(_)
-            | session::Input::AddressesLost(_)
-            | session::Input::Handled { .. } => return None,
+            session::Input::NodeLost(_) | session::Input::AddressesLost(_) => return None,
         })
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jid::BareJid;
 use muster_cluster::{Lsn, Role};
-use muster_proto::machine::{SocketId, ToSocket};
+use muster_proto::machine::{Out, SocketId, ToSocket};
 use muster_proto::session::{Ask, Change, Input, Session, Word};
 use muster_proto::stanza::{Condition, Stanza};
 use muster_proto::stream::{StreamCondition, StreamError};
@@ -36,8 +36,7 @@ impl Owned for Session {
             Input::Stanza(stanza) | Input::Client { stanza, .. } => Some(stanza),
             Input::Word { word: Word::Stanza(_, stanza), .. } => Some(stanza),
             Input::Enter { .. } | Input::Word { .. } | Input::Closed { .. } => None,
-            Input::Handled { .. } | Input::Reattach { .. } => None,
-            Input::NodeLost(_) | Input::AddressesLost(_) | Input::Order(_) => None,
+            Input::Reattach { .. } | Input::NodeLost(_) | Input::AddressesLost(_) | Input::Order(_) => None,
         }
     }
 
@@ -69,7 +68,6 @@ impl Owned for Session {
             // Its socket was told.
             Input::Client { .. }
             | Input::Closed { .. }
-            | Input::Handled { .. }
             | Input::NodeLost(_)
             | Input::AddressesLost(_)
             | Input::Order(_) => {}
@@ -143,8 +141,8 @@ impl Owned for Session {
         }
     }
 
-    fn handled(sid: u64, number: u32) -> Option<Input> {
-        Some(Input::Handled { sid, number })
+    fn count(&mut self, sid: u64, number: u32, out: &mut Out<Self>) {
+        Self::count(self, sid, number, out);
     }
 
     fn known(input: Input) -> Option<Input> {

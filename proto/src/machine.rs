@@ -45,7 +45,7 @@ pub trait Machine: Serialize + DeserializeOwned + Sized + 'static {
     /// What happens to it.
     type Input: Send + 'static;
     /// A record of its log.
-    type Change: Serialize + DeserializeOwned + Send + 'static;
+    type Change: Clone + Serialize + DeserializeOwned + Send + 'static;
 
     /// What to ask the store before the first input.
     fn load(address: &BareJid) -> Vec<Query>;
@@ -57,7 +57,7 @@ pub trait Machine: Serialize + DeserializeOwned + Sized + 'static {
     fn handle(&mut self, input: Self::Input, env: &Env<'_>, out: &mut Out<Self>);
 
     /// The only code that mutates it. Never fails, never looks at the world.
-    fn apply(&mut self, change: &Self::Change);
+    fn apply(&mut self, change: Self::Change);
 
     /// When time does something to it the next time.
     fn alarm(&self) -> Option<Timestamp> {
@@ -72,8 +72,11 @@ pub trait Machine: Serialize + DeserializeOwned + Sized + 'static {
 
     /// Applies a change and notes it for the log.
     fn commit(&mut self, change: Self::Change, out: &mut Out<Self>) {
-        self.apply(&change);
-        out.changes.push(change);
+        out.changed = true;
+        if !out.is_unrecorded {
+            out.changes.push(change.clone());
+        }
+        self.apply(change);
     }
 }
 
@@ -81,6 +84,10 @@ pub trait Machine: Serialize + DeserializeOwned + Sized + 'static {
 pub struct Out<M: Machine> {
     /// Records for the slot's log.
     pub changes: Vec<M::Change>,
+    /// Whether there were any.
+    pub changed: bool,
+    /// Nobody has a copy of the machine: its log is not kept.
+    pub is_unrecorded: bool,
     /// What the world must do once the changes are committed.
     pub effects: Vec<Effect<M>>,
 }
@@ -174,7 +181,7 @@ pub struct Resumption {
 
 impl<M: Machine> Default for Out<M> {
     fn default() -> Self {
-        Self { changes: Vec::new(), effects: Vec::new() }
+        Self { changes: Vec::new(), changed: false, is_unrecorded: false, effects: Vec::new() }
     }
 }
 

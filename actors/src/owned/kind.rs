@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jid::BareJid;
 use muster_cluster::{Lsn, Role};
-use muster_proto::machine::{Machine, SocketId};
+use muster_proto::machine::{Machine, Out, SocketId};
 use muster_proto::stanza::{Condition, Stanza};
 
 use crate::copies::Copies;
@@ -79,10 +79,8 @@ pub trait Owned: Machine<Input: Unpin> + Clone + Send + Unpin {
         Spoken::Other
     }
 
-    /// What tells the machine that all which its client said is safe up to there.
-    fn handled(_sid: u64, _number: u32) -> Option<Self::Input> {
-        None
-    }
+    /// All that the client of this session said is safe up to the stanza of that number.
+    fn count(&mut self, _sid: u64, _number: u32, _out: &mut Out<Self>) {}
 
     /// What takes the place of an input that was handled by an owner which is gone.
     fn known(_input: Self::Input) -> Option<Self::Input> {

@@ -73,15 +73,22 @@ impl<M: Owned> Owner<M> {
         // What changes led to is in both copies: from here on this owner answers for it.
         let own = post.map(|number| self.posted(number));
         let mut names = Names::default();
-        for effect in effects {
+        let mut effects = effects.into_iter();
+        while let Some(effect) = effects.next() {
             // What a socket is told, nobody answers for.
             if let Effect::Socket(socket, message) = effect {
                 self.world.tell(socket, message);
                 continue;
             }
             let on = own.as_ref().unwrap_or(&via);
-            let on = on.then(self.name, names.next(on, Item::receiver_of(&effect)));
-            self.perform(effect, on, &via, ctx);
+            let name = names.next(on, Item::receiver_of(&effect));
+            match effect {
+                // All that it led to is this: so this answers for it.
+                Effect::Route(stanza) if own.is_none() && effects.as_slice().is_empty() => {
+                    return self.world.route(stanza, via.into_then(self.name, name));
+                }
+                effect => self.perform(effect, on.then(self.name, name), &via, ctx),
+            }
         }
         own.into_iter().for_each(|own| own.receipt.settle());
         via.receipt.settle();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix::{AsyncContext, Context};
-use muster_proto::machine::{Env, Out, SocketId, ToSocket};
+use muster_proto::machine::{Out, SocketId, ToSocket};
 use tokio::time::Instant;
 
 use super::{Call, Owned, Owner, Spoken};
@@ -149,9 +149,8 @@ impl<M: Owned> Owner<M> {
                 Next::Handle(index, input, done) => {
                     let (receipt, open) = Open::new();
                     self.intake.begin(sid, index, open);
-                    let counted = done.and_then(|done| M::handled(sid, done.number?));
                     self.step(ctx, Via::new(receipt, None), |machine, env, out| {
-                        counted.into_iter().for_each(|counted| machine.handle(counted, env, out));
+                        done.into_iter().for_each(|done| tell(machine, done, false, out));
                         machine.handle(input, env, out);
                     });
                 }
@@ -206,15 +205,16 @@ impl<M: Owned> Owner<M> {
 
     fn tell_safe(&mut self, done: Done, socket_too: bool, ctx: &mut Context<Self>) {
         if done.number.is_some() || socket_too {
-            self.step(ctx, Via::default(), |machine, env, out| tell(machine, done, socket_too, env, out));
+            self.step(ctx, Via::default(), |machine, _, out| tell(machine, done, socket_too, out));
         }
     }
 }
 
 /// Tells a machine, and perhaps the socket, what is safe of a client's words.
-pub(super) fn tell<M: Owned>(machine: &mut M, done: Done, socket_too: bool, env: &Env<'_>, out: &mut Out<M>) {
-    let counted = done.number.and_then(|number| M::handled(done.sid, number));
-    counted.into_iter().for_each(|counted| machine.handle(counted, env, out));
+pub(super) fn tell<M: Owned>(machine: &mut M, done: Done, socket_too: bool, out: &mut Out<M>) {
+    if let Some(number) = done.number {
+        machine.count(done.sid, number, out);
+    }
     if socket_too {
         let (socket, said) = done.said;
         out.socket(socket, ToSocket::Handled(said));

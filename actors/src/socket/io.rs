@@ -11,6 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_openssl::SslStream;
 
+use super::company::Place;
+
 /// Bytes read at once. One buffer per arbiter, lent to whichever socket is read.
 const READ_BYTES: usize = 16 * 1024;
 /// The largest buffer for output that is kept for whoever writes next.
@@ -159,11 +161,25 @@ fn is_read_closed(tcp: &TcpStream) -> bool {
 pub struct Unsent {
     bytes: Vec<u8>,
     sent: usize,
+    place: Place,
 }
 
 impl Unsent {
     /// Where to append.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
+        self.place.leave();
+        self.room()
+    }
+
+    /// Where to append what may wait a moment for something to leave with.
+    pub fn answer(&mut self) -> &mut Vec<u8> {
+        if self.len() == 0 {
+            self.place = Place::WANTED;
+        }
+        self.room()
+    }
+
+    fn room(&mut self) -> &mut Vec<u8> {
         if self.bytes.capacity() == 0 {
             self.bytes = SPARE.take();
         }
@@ -177,6 +193,9 @@ impl Unsent {
 
     /// Writes as much as the connection takes.
     pub fn poll_flush(&mut self, io: &mut Io, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.len() > 0 && !self.place.has_waited(cx.waker()) {
+            return Poll::Pending;
+        }
         while self.sent < self.bytes.len() {
             let written = ready!(io.poll_write(cx, &self.bytes[self.sent..]))?;
             if written == 0 {

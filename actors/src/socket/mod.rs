@@ -1,5 +1,6 @@
 //! The actor of one connection: moves bytes between the network and its [`Stream`], and owns nothing.
 
+mod company;
 mod effects;
 mod facts;
 mod io;
@@ -7,6 +8,7 @@ mod patience;
 mod said;
 
 use std::net::IpAddr;
+use std::num::NonZeroU64;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
@@ -61,7 +63,8 @@ pub struct Socket {
     state: State,
     stream: Stream,
     unsent: Unsent,
-    sid: Option<u64>,
+    /// Of its session, once it has one.
+    sid: Option<NonZeroU64>,
     /// A session has been asked for, and not taken back.
     attached: bool,
     /// Bytes that may wait beyond the limit: what a resumed session had to say at once.
@@ -214,6 +217,7 @@ impl Socket {
         let mut io = std::mem::replace(&mut self.io, Io::Taken);
         let read = io.poll_read(cx, |bytes| {
             self.heard = true;
+            company::read();
             self.feed(Input::Bytes(bytes), ctx);
         });
         self.io = io;
@@ -282,7 +286,7 @@ impl Socket {
     }
 
     fn open_session(&mut self, sid: u64, jid: &FullJid, how: &'static str, ctx: &mut Context<Self>) {
-        (self.sid, self.pass) = (Some(sid), None);
+        (self.sid, self.pass) = (NonZeroU64::new(sid), None);
         self.unhandled.answered();
         ctx.cancel_future(self.log_in_timer);
         let (stream, peer) = (self.stream.id(), self.peer());
@@ -310,6 +314,8 @@ impl Socket {
 
     fn told(&mut self, message: ToSocket, ctx: &mut Context<Self>) {
         match message {
+            // RFC 6120 §4.4: nothing follows the end of a stream.
+            ToSocket::Stanza(_) | ToSocket::Counted(..) | ToSocket::Ack(_) if self.stream.is_closed() => {}
             ToSocket::Stanza(stanza) => {
                 tracing::trace!(
                     trace = stanza.trace.0,
@@ -354,7 +360,7 @@ impl Socket {
                 self.forget();
                 self.feed(Input::NotResumed(h), ctx);
             }
-            ToSocket::Ack(h) => self.feed(Input::Ack(h), ctx),
+            ToSocket::Ack(h) => self.stream.write_handled(h, self.unsent.answer()),
             ToSocket::Counted(number, stanza) => {
                 tracing::trace!(
                     trace = stanza.trace.0,

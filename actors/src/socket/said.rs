@@ -88,7 +88,7 @@ impl Socket {
         if !self.world.is_alone() {
             self.unhandled.words.push_back((self.said, said.clone()));
         }
-        self.tell(account, sid, self.said, said);
+        self.tell(account, sid.get(), self.said, said);
     }
 
     fn tell(&self, account: &BareJid, sid: u64, number: u64, said: Said) {
@@ -122,7 +122,7 @@ impl Socket {
             return self.lacks(ctx);
         }
         for (number, said) in self.unhandled.words.clone() {
-            self.tell(&account, sid, number, said);
+            self.tell(&account, sid.get(), number, said);
         }
     }
 
@@ -130,7 +130,7 @@ impl Socket {
     pub(super) fn reattach(&mut self) {
         let (Some(sid), Some(account)) = (self.sid, self.stream.account().cloned()) else { return };
         self.unhandled.asked_again = true;
-        let input = Input::Reattach { sid, socket: self.id, wrote: self.stream.wrote() };
+        let input = Input::Reattach { sid: sid.get(), socket: self.id, wrote: self.stream.wrote() };
         self.world.call::<Session>(&account, Call::Input(input, Via::default()));
     }
 

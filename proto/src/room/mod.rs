@@ -135,30 +135,30 @@ impl Machine for Room {
         }
     }
 
-    fn apply(&mut self, change: &Change) {
+    fn apply(&mut self, change: Change) {
         match change {
             Change::Created { config, locked } => {
-                (self.exists, self.locked) = (true, *locked);
-                self.config = config.clone();
+                (self.exists, self.locked) = (true, locked);
+                self.config = config;
             }
-            Change::Entered(occupant) => self.occupants.sit(occupant.clone()),
-            Change::Presence(seat, presence) => self.occupants.show(seat, presence),
-            Change::Left(seat) => self.occupants.rise(seat),
-            Change::Renamed(nick, jid) => self.occupants.rename(nick, jid),
-            Change::Standing(nick, affiliation, role) => self.occupants.set(nick, *affiliation, *role),
+            Change::Entered(occupant) => self.occupants.sit(occupant),
+            Change::Presence(seat, presence) => self.occupants.show(&seat, &presence),
+            Change::Left(seat) => self.occupants.rise(&seat),
+            Change::Renamed(nick, jid) => self.occupants.rename(&nick, &jid),
+            Change::Standing(nick, affiliation, role) => self.occupants.set(&nick, affiliation, role),
             Change::Affiliation(user, Some(entry)) => {
-                self.affiliations.insert(user.clone(), entry.clone());
+                self.affiliations.insert(user, entry);
             }
             Change::Affiliation(user, None) => {
-                self.affiliations.remove(user);
+                self.affiliations.remove(&user);
             }
             Change::Configured(config) => {
                 self.locked = false;
-                self.config = config.clone();
                 self.history.shrink(config.history_max);
+                self.config = config;
             }
-            Change::Subject(subject) => self.subject = subject.clone(),
-            Change::Said(past) => self.history.push(past.clone(), self.config.history_max),
+            Change::Subject(subject) => self.subject = subject,
+            Change::Said(past) => self.history.push(past, self.config.history_max),
             Change::Trimmed => self.history.trimmed(),
             Change::Destroyed => self.reset(),
         }

@@ -7,19 +7,19 @@ use super::{Change, Offline, Resource, Roster, Session};
 const ENDED_MAX: usize = 4;
 
 impl Session {
-    pub(super) fn apply_change(&mut self, change: &Change) {
+    pub(super) fn apply_change(&mut self, change: Change) {
         match change {
             Change::Exists => self.exists = true,
             Change::Bound(resource, anonymous) => {
                 self.sid_last = resource.sid;
                 // Nearly every account has one, and room for three more would be an eighth of an idle session.
                 self.resources.reserve_exact(1);
-                self.resources.push(resource.clone());
-                self.anonymous |= *anonymous;
-                self.exists |= *anonymous;
+                self.resources.push(resource);
+                self.anonymous |= anonymous;
+                self.exists |= anonymous;
             }
             Change::Unbound(sid) => {
-                self.resources.retain(|resource| resource.sid != *sid);
+                self.resources.retain(|resource| resource.sid != sid);
                 if self.anonymous && self.resources.is_empty() {
                     self.forget();
                 }
@@ -33,71 +33,71 @@ impl Session {
             | Change::Attached(..)
             | Change::Ended(_)
             | Change::EndedForgotten(_) => self.apply_managed(change),
-            Change::Presence(sid, presence) => self.change(*sid, |resource| {
-                resource.presence = presence.as_ref().map(|(stanza, _)| stanza.clone());
-                resource.priority = presence.as_ref().map_or(0, |(_, priority)| *priority);
+            Change::Presence(sid, presence) => self.change(sid, |resource| {
                 if presence.is_none() {
                     // Who had it directly was told with all others (RFC 6121 §4.6.3).
                     resource.directed.clear();
                 }
+                let (stanza, priority) = presence.unzip();
+                (resource.presence, resource.priority) = (stanza, priority.unwrap_or_default());
             }),
-            Change::Interested(sid) => self.change(*sid, |resource| resource.interested = true),
-            Change::Carbons(sid, on) => self.change(*sid, |resource| resource.carbons = *on),
-            Change::Directed(sid, to, on) => self.change(*sid, |resource| {
-                resource.directed.retain(|known| known != to);
-                if *on {
-                    resource.directed.push(to.clone());
+            Change::Interested(sid) => self.change(sid, |resource| resource.interested = true),
+            Change::Carbons(sid, on) => self.change(sid, |resource| resource.carbons = on),
+            Change::Directed(sid, to, on) => self.change(sid, |resource| {
+                resource.directed.retain(|known| *known != to);
+                if on {
+                    resource.directed.push(to);
                 }
             }),
-            Change::Item(contact, item) => self.roster.set(contact, item.clone()),
+            Change::Item(contact, item) => self.roster.set(&contact, item),
             Change::Request(contact, Some(request)) => {
-                self.requests.insert(contact.clone(), request.clone());
+                self.requests.insert(contact, request);
             }
             Change::Request(contact, None) => {
-                self.requests.remove(contact);
+                self.requests.remove(&contact);
             }
             Change::Kept(id) => {
-                self.offline.id_last = *id;
+                self.offline.id_last = id;
                 self.offline.count += 1;
             }
             Change::Lost => self.offline.count = self.offline.count.saturating_sub(1),
             Change::Taken(count, id) => {
-                self.offline.count = self.offline.count.saturating_sub(*count);
-                self.offline.taken = *id;
+                self.offline.count = self.offline.count.saturating_sub(count);
+                self.offline.taken = id;
             }
             Change::Forgotten => self.forget(),
         }
     }
 
     /// What belongs to managed streams (XEP-0198).
-    fn apply_managed(&mut self, change: &Change) {
+    fn apply_managed(&mut self, change: Change) {
         match change {
             Change::Managed(sid, managed) => {
-                self.change(*sid, |resource| resource.managed = Some(Box::new(managed.clone())));
+                self.change(sid, |resource| resource.managed = Some(Box::new(managed)));
             }
-            Change::Counted(sid, number) => self.manage(*sid, |managed| managed.heard = *number),
+            Change::Counted(sid, number) => self.manage(sid, |managed| managed.heard = number),
             Change::Sent(sid, queued) => {
                 self.shares = self.shares.max(queued.share);
-                self.manage(*sid, |managed| managed.push(queued.clone()));
+                self.manage(sid, |managed| managed.push(queued));
             }
             Change::Acked(sid, h) => {
-                let shares = self.manage(*sid, |managed| managed.trim(*h));
+                let shares = self.manage(sid, |managed| managed.trim(h));
                 self.mark_read(shares);
             }
-            Change::Read(share) => self.mark_read(vec![*share]),
+            Change::Read(share) => self.mark_read(vec![share]),
             Change::Detached(sid, detached) => {
-                self.manage(*sid, |managed| managed.detached = Some(*detached));
+                self.manage(sid, |managed| managed.detached = Some(detached));
             }
             Change::Attached(sid, socket, h) => {
-                self.change(*sid, |resource| resource.socket = *socket);
-                let shares = self.manage(*sid, |managed| managed.resume(*h));
+                self.change(sid, |resource| resource.socket = socket);
+                let shares = self.manage(sid, |managed| managed.resume(h));
                 self.mark_read(shares);
             }
             Change::Ended(ended) => {
-                self.ended.push(*ended);
+                self.ended.push(ended);
                 self.ended.drain(..self.ended.len().saturating_sub(ENDED_MAX));
             }
-            Change::EndedForgotten(now) => self.ended.retain(|ended| ended.until > *now),
+            Change::EndedForgotten(now) => self.ended.retain(|ended| ended.until > now),
             _ => {}
         }
     }

@@ -108,13 +108,6 @@ pub enum Input {
         /// What it said.
         word: Word,
     },
-    /// All that the client of a managed session has led to, up to the stanza of that number, is safe.
-    Handled {
-        /// Which session.
-        sid: u64,
-        /// The number of the stanza.
-        number: u32,
-    },
     /// The node that held this account is gone and its socket is not: the socket goes on here.
     Reattach {
         /// Which session.
@@ -249,7 +242,6 @@ impl Machine for Session {
             Input::Enter { socket, ask, instead_of } => self.asked(socket, ask, instead_of, env, out),
             Input::Client { sid, stanza } => self.client(sid, stanza, env, out),
             Input::Word { sid, socket, word } => self.word(sid, socket, word, env, out),
-            Input::Handled { sid, number } => self.counted_up_to(sid, number, out),
             Input::Reattach { sid, socket, wrote } => self.reattach(sid, socket, wrote, out),
             Input::Closed { socket, resumable } => self.closed(socket, resumable, env, out),
             Input::Stanza(stanza) => self.receive(stanza, env, out),
@@ -265,7 +257,7 @@ impl Machine for Session {
         self.settle(first, env, out);
     }
 
-    fn apply(&mut self, change: &Change) {
+    fn apply(&mut self, change: Change) {
         self.apply_change(change);
     }
 

@@ -97,8 +97,8 @@ impl Session {
         came.filter(|came| !is_ahead(heard, came.last)).unwrap_or(Came { sid, last: heard, asked: false })
     }
 
-    /// All that a client said up to that stanza is safe.
-    pub(super) fn counted_up_to(&mut self, sid: u64, number: u32, out: &mut Out<Self>) {
+    /// All that the client of a managed session has led to, up to the stanza of that number, is safe: that counts as handled.
+    pub fn count(&mut self, sid: u64, number: u32, out: &mut Out<Self>) {
         let heard = self.managed(sid).map(|(_, managed)| managed.heard);
         let Some(came) = heard.map(|heard| self.came(sid, heard)) else {
             return self.under_way.came.retain(|known| known.sid != sid);

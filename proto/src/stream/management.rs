@@ -1,6 +1,8 @@
 //! Stream management (XEP-0198): its elements, and the numbers of this connection. What outlives the connection is at the
 //! session.
 
+use std::io::Write as _;
+
 use jid::FullJid;
 use minidom::Element;
 
@@ -138,11 +140,6 @@ impl Stream {
                 write_failed(h, Condition::ItemNotFound, out);
                 State::Unbound
             }
-            (state, Input::Ack(h)) => {
-                let h = self.numbers.as_mut().map_or(h, |numbers| numbers.tell(h));
-                write(out, format!("<a xmlns='{}' h='{h}'/>", ns::SM).as_bytes());
-                state
-            }
             (state, Input::Timeout(_)) if self.has_unasked() => {
                 self.ask(out);
                 state
@@ -224,6 +221,13 @@ impl Stream {
             bytes.extend_from_slice(ASK);
         }
         Wrote::Now
+    }
+
+    /// Writes how many of the client's stanzas were handled, by its session's word.
+    pub fn write_handled(&mut self, h: u32, bytes: &mut Vec<u8>) {
+        let Some(numbers) = &mut self.numbers else { return };
+        let h = numbers.tell(h);
+        drop(write!(bytes, "<a xmlns='{}' h='{h}'/>", ns::SM));
     }
 
     /// The number of the last stanza that was written, if the stream is managed.

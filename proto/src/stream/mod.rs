@@ -86,8 +86,6 @@ pub enum Input<'a> {
     Resumed(Resumption),
     /// The answer to [`Ask::Resume`]: it does not. So many of the client's stanzas were handled, if that is known.
     NotResumed(Option<u32>),
-    /// The answer to [`Word::AckRequested`]: so many of the client's stanzas were handled.
-    Ack(u32),
     /// Time passed.
     Timeout(Timeout),
     /// The server ends the stream.

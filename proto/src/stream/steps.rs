@@ -55,7 +55,6 @@ impl Stream {
                 | Input::NotEnabled(_)
                 | Input::Resumed(_)
                 | Input::NotResumed(_)
-                | Input::Ack(_)
                 | Input::Timeout(Timeout::Ack)),
             ) => Ok(self.managed(state, input, out)),
             // An answer that comes too late, as after an abort.

@@ -30,7 +30,7 @@ impl<M: Machine> Copies<M> {
         let mut shadow: M = serde_json::from_value(self.shadow.take()).expect("a snapshot can be read");
         for change in &out.changes {
             let record = serde_json::to_vec(change).expect("a change can be written");
-            shadow.apply(&serde_json::from_slice(&record).expect("a change can be read"));
+            shadow.apply(serde_json::from_slice(&record).expect("a change can be read"));
         }
         self.shadow = snapshot(&shadow);
         assert_eq!(snapshot(&self.machine), self.shadow, "the changes alone must lead to the same state");

@@ -98,10 +98,11 @@ pub fn stanza(xml: &str) -> Stanza {
     Stanza::from_element(stream.children().next().expect("an element")).expect("the test's stanza is valid")
 }
 
-fn counted(input: &session::Input) -> Option<session::Input> {
+/// The session and the number of a managed client's stanza.
+fn counted(input: &session::Input) -> Option<(u64, u32)> {
     let session::Input::Word { sid, word, .. } = input else { return None };
     let (session::Word::Stanza(number, _) | session::Word::Answered(number, _)) = word else { return None };
-    Some(session::Input::Handled { sid: *sid, number: *number })
+    Some((*sid, *number))
 }
 
 impl Default for World {
@@ -320,7 +321,7 @@ impl World {
                 self.session_step(address.clone(), |machine, env, out| {
                     machine.handle(input, env, out);
                     // Here everything is safe at once.
-                    counted.into_iter().for_each(|counted| machine.handle(counted, env, out));
+                    counted.into_iter().for_each(|(sid, number)| machine.count(sid, number, out));
                 });
             }
             Event::SessionAlarm(address) => {

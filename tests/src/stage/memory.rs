@@ -221,7 +221,10 @@ impl Machines {
                 self.lines[number].client = None;
                 self.feed(number, Input::NotResumed(h));
             }
-            ToSocket::Ack(h) => self.feed(number, Input::Ack(h)),
+            ToSocket::Ack(h) => {
+                let Line { stream, unread, .. } = &mut self.lines[number];
+                stream.write_handled(h, unread);
+            }
             // Seen where they are asked for, and below.
             ToSocket::Bound { .. } | ToSocket::Refused(_) | ToSocket::Handled(_) => {}
             ToSocket::End(_) | ToSocket::Interrupt(_) | ToSocket::Repeat(_) | ToSocket::AskAgain(_) => {}

@@ -87,7 +87,7 @@ fn a_snapshot_and_the_changes_after_it_make_the_same_room() {
         ),
     ] {
         for change in step(&mut room, &xml).changes {
-            copy.apply(&change);
+            copy.apply(change);
         }
     }
     assert_eq!(serde_json::to_value(&copy).unwrap(), serde_json::to_value(&room).unwrap());

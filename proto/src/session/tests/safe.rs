@@ -35,9 +35,9 @@ fn a_stanza_is_counted_when_all_that_it_led_to_is_safe() {
     assert!(step(&mut session, said()).effects.is_empty(), "it has come before");
     let heard = |session: &Session| session.resources[0].managed.as_ref().unwrap().heard;
     assert_eq!(heard(&session), 0);
-    step(&mut session, Input::Handled { sid, number: 2 });
+    session.count(sid, 2, &mut Out::default());
     assert_eq!(heard(&session), 0, "nobody said that");
-    step(&mut session, Input::Handled { sid, number: 1 });
+    session.count(sid, 1, &mut Out::default());
     assert_eq!(heard(&session), 1);
 }
 
