@@ -66,6 +66,8 @@ impl Session {
                 self.offline.taken = id;
             }
             Change::Forgotten => self.forget(),
+            // What is refused is known by this, in both copies.
+            Change::Refused => {}
         }
     }
 

@@ -132,6 +132,10 @@ impl Session {
                 vec![]
             }
             Fate::Refuse(condition) => {
+                // If it came again after this owner's death, a later session of the client would get it, after what is newer.
+                if matches!(stanza.kind, Kind::Message(MessageType::Groupchat)) {
+                    self.commit(Change::Refused, out);
+                }
                 out.refuse(&stanza, condition);
                 vec![]
             }

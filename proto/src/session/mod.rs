@@ -148,7 +148,7 @@ pub enum Order {
     EndResource(Box<str>),
 }
 
-/// Records of a session's log.
+/// Records of a session's log. Variants are only appended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Change {
     /// The account was made, after this machine had found none.
@@ -195,6 +195,8 @@ pub enum Change {
     Taken(u64, u64),
     /// The account is no more.
     Forgotten,
+    /// What a room said to one of its occupants was refused.
+    Refused,
 }
 
 impl Machine for Session {
