@@ -1,6 +1,6 @@
-//! Answers that wait a moment for company. To write an `<a/>` by itself costs as much as to deliver a message, and a client that
-//! is busy is told something else soon. So it waits while others of the same thread are read, turn by turn, and not for long
-//! (XEP-0198 §4 lets an answer wait for a time). Where nothing else is to be done it leaves at once.
+//! Answers that wait a moment for company. To write an `<a/>` by itself is a system call and wakes the client for little, and a
+//! client that is busy is told something else soon. So it waits while others of the same thread are read, turn by turn, and not for
+//! long (XEP-0198 §4 lets an answer wait for a time). Where nothing else is to be done it leaves at once.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

@@ -66,7 +66,7 @@ impl Session {
                 self.offline.taken = id;
             }
             Change::Forgotten => self.forget(),
-            // What is refused is known by this, in both copies.
+            // So both copies know that it came.
             Change::Refused => {}
         }
     }

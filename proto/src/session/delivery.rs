@@ -133,7 +133,7 @@ impl Session {
             }
             Fate::Refuse(condition) => {
                 // If it came again after this owner's death, a later session of the client would get it, after what is newer.
-                if matches!(stanza.kind, Kind::Message(MessageType::Groupchat)) {
+                if self.exists && matches!(stanza.kind, Kind::Message(_)) {
                     self.commit(Change::Refused, out);
                 }
                 out.refuse(&stanza, condition);

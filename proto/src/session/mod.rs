@@ -195,7 +195,7 @@ pub enum Change {
     Taken(u64, u64),
     /// The account is no more.
     Forgotten,
-    /// What a room said to one of its occupants was refused.
+    /// A message was refused.
     Refused,
 }
 

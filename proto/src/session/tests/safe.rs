@@ -5,7 +5,8 @@ use jid::BareJid;
 use super::*;
 use crate::feature::Features;
 use crate::machine::{Effect, Env, Machine, Out, SocketId, Timestamp, ToSocket};
-use crate::session::{Ask, Input, Session, Word};
+use crate::session::{Ask, Change, Input, Session, Word};
+use crate::stanza::MessageType;
 use crate::testing::options;
 
 const MESSAGE: &str = "<message to='romeo@montague.lit' type='chat'><body/></message>";
@@ -84,4 +85,20 @@ fn what_was_long_under_way_disturbs_no_session_that_came_after() {
     }
     step(&mut session, Input::Enter { socket: late, ask: bind(), instead_of: Some(socket) });
     assert_eq!(session.resources[0].socket, late, "the new one wins if it is there (RFC 6120 §7.7.2.2)");
+}
+
+#[test]
+fn what_comes_for_who_has_left_is_known_to_be_refused() {
+    let mut session = Session::new(BareJid::new("juliet@capulet.lit").unwrap(), vec![]);
+    let socket = SocketId { node: 1, number: 1 };
+    let ask = Ask::Bind { resource: Some("balcony".into()), anonymous: true };
+    step(&mut session, Input::Enter { socket, ask, instead_of: None });
+    for kind in ["groupchat", "normal"] {
+        let from = "cave@conference.capulet.lit/romeo";
+        let xml = format!("<message type='{kind}' from='{from}' to='juliet@capulet.lit/gone'/>");
+        let out = step(&mut session, Input::Stanza(crate::testing::stanza(&xml)));
+        assert_eq!(out.changes, [Change::Refused]);
+        let answers = |effect: &Effect<Session>| matches!(effect, Effect::Route(error) if error.kind == Kind::Message(MessageType::Error));
+        assert!(out.effects.len() == 1 && out.effects.iter().all(answers), "{kind}");
+    }
 }
