@@ -78,6 +78,8 @@ pub struct Owner<M: Owned> {
     held: VecDeque<Held<M>>,
     /// Questions to the store that are open.
     asked: usize,
+    /// Writes of a former owner that are made again.
+    writes_again: usize,
     /// What came again and waits for their answers.
     known: Vec<Via>,
     /// What it hears when links have less to carry.
@@ -148,6 +150,7 @@ impl<M: Owned> Owner<M> {
             resuming: Vec::new(),
             held: VecDeque::new(),
             asked: 0,
+            writes_again: 0,
             known: Vec::new(),
             put_off: VecDeque::new(),
             leaving: None,

@@ -67,6 +67,9 @@ pub trait Machine: Serialize + DeserializeOwned + Sized + 'static {
     /// That time has come, or another one: it looks at the clock itself.
     fn ring(&mut self, _env: &Env<'_>, _out: &mut Out<Self>) {}
 
+    /// It goes on at another owner, which makes so many writes of the former one again. Told anew when there are fewer.
+    fn go_on(&mut self, _writes: usize, _env: &Env<'_>, _out: &mut Out<Self>) {}
+
     /// Whether it can be put away and rebuilt from the store without anyone noticing.
     fn is_idle(&self) -> bool;
 

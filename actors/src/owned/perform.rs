@@ -202,11 +202,28 @@ impl<M: Owned> Owner<M> {
                     Item::Route(stanza) => self.world.route(stanza, on),
                     Item::Fanout(stanza, to) => self.world.fanout(stanza, to, on),
                     Item::Order(account, order) => self.world.order(&account, order, on),
-                    Item::Store(writes) => self.write_again(writes, on.receipt, ctx),
+                    Item::Store(writes) => {
+                        self.writes_again += 1;
+                        self.write_again(writes, on.receipt, ctx);
+                    }
                 }
             }
             via.receipt.settle();
         }
+        self.go_on(ctx);
+    }
+
+    fn go_on(&mut self, ctx: &mut Context<Self>) {
+        let writes = self.writes_again;
+        self.step(ctx, Via::default(), |machine, env, out| machine.go_on(writes, env, out));
+    }
+
+    /// What a former owner was writing is written, or never can be.
+    fn wrote_again(&mut self, done: Receipt, ctx: &mut Context<Self>) {
+        done.settle();
+        self.writes_again -= 1;
+        self.go_on(ctx);
+        self.settle(ctx);
     }
 
     fn write_again(&mut self, writes: Vec<Write>, done: Receipt, ctx: &mut Context<Self>) {
@@ -217,9 +234,9 @@ impl<M: Owned> Owner<M> {
             }
             Err(error) => {
                 tracing::error!(slot = owner.slot, %error, "what a node that is gone was writing could not be written");
-                done.settle();
+                owner.wrote_again(done, ctx);
             }
-            Ok(()) => done.settle(),
+            Ok(()) => owner.wrote_again(done, ctx),
         }));
     }
 }

@@ -157,10 +157,15 @@ impl Session {
         env: &Env<'_>,
         out: &mut Out<Self>,
     ) -> Vec<u64> {
+        let is_message = matches!(stanza.kind, Kind::Message(_));
+        // What still waits was not handed over when its reader came: the owner died.
+        if is_message && !self.under_way.unreadable {
+            self.hand_over(out);
+        }
         // While older messages are on their way into or out of the store, newer ones queue behind them (RFC 6120 §10.1).
         // Out of the store all who want messages get them: so only what is for all of these.
         let is_for_readers = || sids == self.readers();
-        let passes = self.under_way.handing_over || self.under_way.keeping > 0;
+        let passes = self.under_way.handing_over || self.under_way.is_keeping();
         let queues = passes && self.is_worth_keeping(stanza) && is_for_readers();
         if queues && self.has_room(env) {
             self.keep(stanza.clone(), env, out);
@@ -169,8 +174,8 @@ impl Session {
         for sid in &sids {
             self.deliver(*sid, stanza.clone(), env, out);
         }
-        // What still waits could not be handed over when its reader came: the store or the owner was away.
-        if matches!(stanza.kind, Kind::Message(_)) {
+        // Or the store was away, and may be back.
+        if is_message {
             self.hand_over(out);
         }
         sids

@@ -263,6 +263,13 @@ impl Machine for Session {
         self.apply_change(change);
     }
 
+    fn go_on(&mut self, writes: usize, env: &Env<'_>, out: &mut Out<Self>) {
+        let first = out.effects.len();
+        self.under_way.writes_again = writes;
+        self.hand_over(out);
+        self.settle(first, env, out);
+    }
+
     fn is_idle(&self) -> bool {
         self.resources.is_empty() && self.ended.is_empty() && self.under_way.questions == 0
     }

@@ -87,7 +87,7 @@ impl Session {
     /// Gives what waits to the clients that want messages: once, in order, and removed only after it is handed over. It is for
     /// whose presence came first (XEP-0160 §2): who comes while that is under way gets what comes since.
     pub(super) fn hand_over(&mut self, out: &mut Out<Self>) {
-        if !self.under_way.handing_over {
+        if self.offline.count > 0 && !self.under_way.handing_over {
             self.hand_over_to(self.readers(), self.offline.id_last, out);
         }
     }
@@ -101,6 +101,7 @@ impl Session {
         let page = Page { after: Some(self.offline.taken), limit: PAGE_MESSAGES, ..Page::default() };
         out.ask(Query::Page(self.offline_key(), page), move |session, reply, env, out| {
             session.under_way.handing_over = false;
+            session.under_way.unreadable = reply.is_err();
             let Ok(Reply::Page(messages)) = reply else { return };
             let all = session.readers();
             first.retain(|sid| all.contains(sid));
@@ -108,7 +109,7 @@ impl Session {
                 return session.hand_over(out); // gone again: it waits for others
             }
             let Some((last, _)) = messages.last() else {
-                if session.under_way.keeping > 0 {
+                if session.under_way.is_keeping() {
                     return; // handed over as soon as it is written
                 }
                 let Offline { count, taken, .. } = session.offline;

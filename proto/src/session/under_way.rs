@@ -14,8 +14,12 @@ pub(super) struct UnderWay {
     pub(super) came: Vec<Came>,
     /// Messages that are being written, to be kept.
     pub(super) keeping: usize,
+    /// What a former owner wrote is being written again: kept messages, perhaps.
+    pub(super) writes_again: usize,
     /// Kept messages are being read, to be handed over.
     pub(super) handing_over: bool,
+    /// They could not be read.
+    pub(super) unreadable: bool,
     /// The message that is being given to several clients.
     pub(super) share: Option<Share>,
     /// Sessions for which too much waits; they end with this step.
@@ -34,6 +38,13 @@ pub(super) struct Came {
 
 /// What goes on when the world has answered: [`crate::machine::Then`] or [`crate::machine::Derived`].
 type Next<A> = Box<dyn FnOnce(&mut Session, A, &Env<'_>, &mut Out<Session>) + Send>;
+
+impl UnderWay {
+    /// Whether messages may be on their way into the store.
+    pub(super) fn is_keeping(&self) -> bool {
+        self.keeping > 0 || self.writes_again > 0
+    }
+}
 
 impl PartialEq for UnderWay {
     /// All are alike: what is under way makes no two sessions differ.

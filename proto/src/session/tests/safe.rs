@@ -7,15 +7,20 @@ use crate::feature::Features;
 use crate::machine::{Effect, Env, Machine, Out, SocketId, Timestamp, ToSocket};
 use crate::session::{Ask, Change, Input, Session, Word};
 use crate::stanza::MessageType;
+use crate::store::{Query, Reply, StoreError};
 use crate::testing::options;
 
 const MESSAGE: &str = "<message to='romeo@montague.lit' type='chat'><body/></message>";
 
 /// One step of a machine that stands alone.
 fn step(session: &mut Session, input: Input) -> Out<Session> {
+    with_env(|env, out| session.handle(input, env, out))
+}
+
+fn with_env(step: impl FnOnce(&Env<'_>, &mut Out<Session>)) -> Out<Session> {
     let (options, features, mut out) = (options(), Features::new(vec![]), Out::default());
     let env = Env { now: Timestamp(1), random: 1, options: &options, features: &features };
-    session.handle(input, &env, &mut out);
+    step(&env, &mut out);
     out
 }
 
@@ -101,4 +106,42 @@ fn what_comes_for_who_has_left_is_known_to_be_refused() {
         let answers = |effect: &Effect<Session>| matches!(effect, Effect::Route(error) if error.kind == Kind::Message(MessageType::Error));
         assert!(out.effects.len() == 1 && out.effects.iter().all(answers), "{kind}");
     }
+}
+
+/// Her messages were being read for her when the owner of her account died; its heir knows that they wait, and that she is there.
+#[test]
+fn what_an_owner_was_handing_over_when_it_died_its_heir_hands_over_before_what_is_newer() {
+    let mut session = Session::new(BareJid::new("juliet@capulet.lit").unwrap(), vec![]);
+    let socket = SocketId { node: 1, number: 1 };
+    let ask = Ask::Bind { resource: Some("balcony".into()), anonymous: true };
+    step(&mut session, Input::Enter { socket, ask, instead_of: None });
+    let sid = session.resources[0].sid;
+    step(&mut session, Input::Client { sid, stanza: crate::testing::stanza("<presence/>") });
+    session.anonymous = false;
+    session.apply(Change::Kept(7));
+    let said = || {
+        let xml = "<message type='chat' from='romeo@montague.lit/x' to='juliet@capulet.lit'><body>newer</body></message>";
+        Input::Stanza(crate::testing::stanza(xml))
+    };
+    let is_read = |effect: &Effect<Session>| matches!(effect, Effect::Ask(Query::Page(..), _));
+    let mut heir = session.clone();
+    let newer = step(&mut heir, said()).effects;
+    assert!(matches!(&newer[..], [read, Effect::Store(..)] if is_read(read)), "it queues behind them");
+    // Nobody needs to write to her.
+    let mut heir = session.clone();
+    let went_on = with_env(|env, out| heir.go_on(1, env, out));
+    assert!(went_on.effects.len() == 1 && went_on.effects.iter().all(is_read));
+    // While one of them may still be written, the store may not have it yet.
+    let Some(Effect::Ask(_, then)) = went_on.effects.into_iter().next() else { panic!() };
+    with_env(|env, out| then(&mut heir, Ok(Reply::Page(vec![])), env, out));
+    assert_eq!(heir.offline.count, 1);
+    // What cannot be read holds up nothing.
+    let mut heir = session.clone();
+    let Some(Effect::Ask(_, then)) = with_env(|env, out| heir.go_on(0, env, out)).effects.into_iter().next()
+    else {
+        panic!()
+    };
+    with_env(|env, out| then(&mut heir, Err(StoreError::Away(String::new())), env, out));
+    let newer = step(&mut heir, said()).effects;
+    assert!(matches!(&newer[..], [Effect::Socket(..), read] if is_read(read)));
 }
