@@ -85,6 +85,7 @@ impl Copying {
     ) -> Lsn {
         // What was committed with one copy stays so; these changes wait for the second.
         let committed = self.log.committed();
+        // What is not recorded counts as one change.
         let lsn = self.log.append(u64::try_from(changes.len()).unwrap_or(u64::MAX).max(1));
         match (self.keeper(world, M::ROLE, slot), self.at) {
             (None, _) => self.alone(world, committed),

@@ -10,6 +10,8 @@ use muster_proto::feature::Features;
 use muster_proto::machine::{SocketId, ToSocket};
 use muster_proto::options::Limits;
 use muster_proto::session::Session;
+use muster_proto::stanza::{MessageType, Stanza};
+use muster_proto::stream::StreamCondition;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -165,6 +167,23 @@ fn who_is_asked_for_what_only_the_client_has_lets_it_resume() {
         let mut client = client(&world).await;
         world.sockets.tell(&world, SocketId { node: 7, number: 1 }, ToSocket::Repeat(1));
         assert!(hears(&mut client, "</stream:stream>").await.contains("<resource-constraint"));
+    });
+}
+
+/// RFC 6120 §4.4.
+#[test]
+fn nothing_follows_the_end_of_a_stream() {
+    actix::System::new().block_on(async {
+        let world = world(Limits::default()).await;
+        let mut client = client(&world).await;
+        let socket = SocketId { node: 7, number: 1 };
+        world.sockets.end_some(1, &StreamCondition::SystemShutdown.into());
+        for late in [ToSocket::Stanza(Stanza::message(MessageType::Chat)), ToSocket::Ack(1)] {
+            world.sockets.tell(&world, socket, late);
+        }
+        let mut all = String::new();
+        timeout(PATIENCE, client.read_to_string(&mut all)).await.expect("it is closed").unwrap();
+        assert!(all.contains("<system-shutdown") && all.ends_with("</stream:stream>"), "{all}");
     });
 }
 

@@ -24,15 +24,19 @@ fn with_env(step: impl FnOnce(&Env<'_>, &mut Out<Session>)) -> Out<Session> {
     out
 }
 
-#[test]
-fn a_stanza_is_counted_when_all_that_it_led_to_is_safe() {
+/// Juliet's session, with one client.
+fn juliet() -> Session {
     let mut session = Session::new(BareJid::new("juliet@capulet.lit").unwrap(), vec![]);
     let socket = SocketId { node: 1, number: 1 };
-    step(
-        &mut session,
-        Input::Enter { socket, ask: Ask::Bind { resource: None, anonymous: true }, instead_of: None },
-    );
-    let sid = session.resources[0].sid;
+    let ask = Ask::Bind { resource: Some("balcony".into()), anonymous: true };
+    step(&mut session, Input::Enter { socket, ask, instead_of: None });
+    session
+}
+
+#[test]
+fn a_stanza_is_counted_when_all_that_it_led_to_is_safe() {
+    let mut session = juliet();
+    let (sid, socket) = (session.resources[0].sid, session.resources[0].socket);
     let word = |word| Input::Word { sid, socket, word };
     step(&mut session, word(Word::Enable { resume: false, max: None }));
     let said = || word(Word::Stanza(1, crate::testing::stanza(MESSAGE)));
@@ -94,10 +98,7 @@ fn what_was_long_under_way_disturbs_no_session_that_came_after() {
 
 #[test]
 fn what_comes_for_who_has_left_is_known_to_be_refused() {
-    let mut session = Session::new(BareJid::new("juliet@capulet.lit").unwrap(), vec![]);
-    let socket = SocketId { node: 1, number: 1 };
-    let ask = Ask::Bind { resource: Some("balcony".into()), anonymous: true };
-    step(&mut session, Input::Enter { socket, ask, instead_of: None });
+    let mut session = juliet();
     for kind in ["groupchat", "normal"] {
         let from = "cave@conference.capulet.lit/romeo";
         let xml = format!("<message type='{kind}' from='{from}' to='juliet@capulet.lit/gone'/>");
@@ -111,10 +112,7 @@ fn what_comes_for_who_has_left_is_known_to_be_refused() {
 /// Her messages were being read for her when the owner of her account died; its heir knows that they wait, and that she is there.
 #[test]
 fn what_an_owner_was_handing_over_when_it_died_its_heir_hands_over_before_what_is_newer() {
-    let mut session = Session::new(BareJid::new("juliet@capulet.lit").unwrap(), vec![]);
-    let socket = SocketId { node: 1, number: 1 };
-    let ask = Ask::Bind { resource: Some("balcony".into()), anonymous: true };
-    step(&mut session, Input::Enter { socket, ask, instead_of: None });
+    let mut session = juliet();
     let sid = session.resources[0].sid;
     step(&mut session, Input::Client { sid, stanza: crate::testing::stanza("<presence/>") });
     session.anonymous = false;
