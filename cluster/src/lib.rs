@@ -14,6 +14,7 @@ mod link;
 pub mod map;
 mod metrics;
 mod node_id;
+pub mod priority;
 mod quiet;
 mod register;
 mod ring;

@@ -15,10 +15,7 @@ use crate::link::Ends;
 use crate::quiet::Quiet;
 use crate::shared::{Addresses, Shared};
 use crate::simulation::Ether;
-use crate::{Config, Endpoint, Fate, Incarnation, Network, StartError, ViewRegister};
-
-/// The nice value of the cluster's thread.
-const PRIORITY: i32 = -10;
+use crate::{Config, Endpoint, Fate, Incarnation, Network, StartError, ViewRegister, priority};
 
 /// Starts the thread and waits until it has bound its addresses.
 ///
@@ -34,7 +31,8 @@ pub(crate) async fn start(
     let (started, answer) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let body = move || {
-        hurry();
+        // It has little to do, but a node whose pings are late is taken for dead.
+        priority::go_first();
         // Its tasks share its one thread, so they need not be fit for others.
         LocalSet::new().block_on(&runtime, async move {
             // Told also if this thread panics.
@@ -57,14 +55,6 @@ pub(crate) async fn start(
     };
     std::thread::Builder::new().name("muster-cluster".into()).spawn(body)?;
     answer.await.unwrap_or_else(|_| Err(StartError::Io(std::io::Error::other("its thread ended"))))
-}
-
-/// This thread has little to do, but a node whose pings are late is taken for dead: where many share few cores it goes
-/// first. Without the right to that (CAP_SYS_NICE) it has a share as all others.
-fn hurry() {
-    if let Err(error) = rustix::process::setpriority_process(None, PRIORITY) {
-        tracing::debug!(%error, "the cluster's thread has no priority");
-    }
 }
 
 /// A node of a simulation, on the caller's own thread and in its local set; it ends with that.

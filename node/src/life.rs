@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muster_actors::{ClientListener, System};
+use muster_cluster::priority;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
@@ -45,6 +46,8 @@ pub(crate) async fn live(
     };
     shared.run(system.clone());
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "the node runs");
+    // From now on this thread accepts, all who wait at once. Those that it has started are as they were.
+    priority::give_way();
     let listeners = clients.accept(&system);
     follow(&config, &listeners, &system, &mut orders).await;
     for server in health {

@@ -7,6 +7,7 @@ use mio::net::TcpStream;
 use openssl::ssl::{
     HandshakeError, MidHandshakeSslStream, SslConnector, SslMethod, SslStream, SslVerifyMode,
 };
+use openssl::x509::store::X509StoreBuilder;
 
 use super::tickets::{Resuming, Tickets};
 
@@ -53,6 +54,8 @@ pub(super) enum Got {
 pub(super) fn connector() -> anyhow::Result<SslConnector> {
     let mut builder = SslConnector::builder(SslMethod::tls_client())?;
     builder.set_verify(SslVerifyMode::NONE);
+    // OpenSSL looks for issuers all the same: the system's folder of them would be read for each connection.
+    builder.set_cert_store(X509StoreBuilder::new()?.build());
     Ok(builder.build())
 }
 

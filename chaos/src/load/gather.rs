@@ -44,6 +44,11 @@ impl Gather {
         }
     }
 
+    /// Whether any was opened.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun
+    }
+
     /// Opens as many as may be under way.
     pub(super) fn tick(&mut self, clients: &mut Clients) {
         if !std::mem::replace(&mut self.begun, true) {

@@ -9,21 +9,46 @@ use crate::client::{ClientId, Clients, Load};
 use crate::measure::Memory;
 
 const LOOK: Duration = Duration::from_millis(100);
+/// Memory that has not become less for so long is what a server keeps.
+const SETTLED: Duration = Duration::from_millis(1500);
+const SETTLED_MAX: Duration = Duration::from_secs(15);
+/// Less by fewer KiB than this is not less.
+const NOTHING: u64 = 64;
 
 /// N sessions, available, silent.
 pub struct Idle {
     scene: Scene,
     gather: Gather,
-    before: Memory,
+    before: Settling,
     window: Option<Window>,
+    after: Settling,
+}
+
+/// Memory of a server until it gives nothing back any more: what starting, or a storm of log-ins, took for the moment.
+#[derive(Default)]
+struct Settling {
+    begun: Option<Duration>,
+    least: Memory,
+    since: Duration,
+}
+
+impl Settling {
+    /// Looks once more; whether that was enough.
+    fn look(&mut self, now: Duration, memory: Memory) -> bool {
+        let begun = *self.begun.get_or_insert(now);
+        if now == begun || memory.rss_kib + NOTHING < self.least.rss_kib {
+            (self.least, self.since) = (memory, now);
+        }
+        now >= self.since + SETTLED || now >= begun + SETTLED_MAX
+    }
 }
 
 impl Idle {
     /// Holds `count` sessions.
     #[must_use]
     pub fn new(scene: Scene, count: usize) -> Self {
-        let before = scene.server.memory();
-        Self { gather: Gather::new(count, scene.concurrency), scene, before, window: None }
+        let gather = Gather::new(count, scene.concurrency);
+        Self { scene, gather, before: Settling::default(), window: None, after: Settling::default() }
     }
 
     /// What was measured.
@@ -34,11 +59,12 @@ impl Idle {
             window.fill(&mut report, self.gather.ready as u64);
             report.per_second = 0.0;
         }
+        report.memory = self.after.least;
         let sessions = self.gather.ready.max(1) as f64;
         let each = |after: u64, before: u64| (after as f64 - before as f64) / sessions;
-        report.rss_kib_per_session = Some(each(report.memory.rss_kib, self.before.rss_kib));
-        report.pss_kib_per_session = Some(each(report.memory.pss_kib, self.before.pss_kib));
-        report.before = Some(self.before);
+        report.rss_kib_per_session = Some(each(self.after.least.rss_kib, self.before.least.rss_kib));
+        report.pss_kib_per_session = Some(each(self.after.least.pss_kib, self.before.least.pss_kib));
+        report.before = Some(self.before.least);
         report.failed = self.gather.failed;
         report.why = self.gather.why.clone();
         report
@@ -59,6 +85,10 @@ impl Load for Idle {
 
     fn tick(&mut self, clients: &mut Clients) -> Option<Duration> {
         let now = clients.now();
+        let settles = |settling: &mut Settling, scene: &Scene| !settling.look(now, scene.server.memory());
+        if !self.gather.has_begun() && settles(&mut self.before, &self.scene) {
+            return Some(LOOK);
+        }
         self.gather.tick(clients);
         if self.gather.is_hopeless(now) {
             return None;
@@ -66,7 +96,7 @@ impl Load for Idle {
         if self.gather.is_done() {
             let window = self.window.get_or_insert_with(|| Window::after(now, &self.scene));
             window.tick(now);
-            if window.is_over() {
+            if window.is_over() && !settles(&mut self.after, &self.scene) {
                 return None;
             }
         }

@@ -20,7 +20,7 @@ use std::thread;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use muster_cluster::ViewRegister;
+use muster_cluster::{ViewRegister, priority};
 use muster_proto::store::{Query, Reply, StoreError};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -95,7 +95,11 @@ impl Sqlite {
         start("store-write", move || writer::run(&writing, &requests, &known))?;
         let (reader, requests) = mpsc::channel();
         let (known, forward) = (Arc::clone(&shared), writer.clone());
-        start("store-read", move || reader::run(&reading, &requests, &forward, &known))?;
+        start("store-read", move || {
+            // It answers all that wait from one snapshot.
+            priority::give_way();
+            reader::run(&reading, &requests, &forward, &known);
+        })?;
         Ok(Self { shared, writer, reader })
     }
 }
