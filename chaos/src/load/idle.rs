@@ -10,7 +10,7 @@ use crate::measure::Memory;
 
 const LOOK: Duration = Duration::from_millis(100);
 /// Memory that has not become less for so long is what a server keeps.
-const SETTLED: Duration = Duration::from_millis(1500);
+const SETTLED: Duration = Duration::from_millis(2500);
 const SETTLED_MAX: Duration = Duration::from_secs(15);
 /// Less by fewer KiB than this is not less.
 const NOTHING: u64 = 64;
