@@ -29,6 +29,7 @@ const WINDOW: u32 = 64;
 /// What is remembered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
+    /// In the order of their names: some have been in hundreds of rooms lately, and each input asks for one.
     sources: Vec<Source>,
     posts: VecDeque<Post>,
     last: u32,
@@ -158,21 +159,31 @@ impl Ledger {
 
     /// Whether it has come before.
     pub fn knows(&self, label: Label) -> bool {
-        let mut known = self.sources.iter().filter(|source| source.name == label.source).copied();
-        let known = known.any(|mut source| source.see(label.number));
+        let known = self.place(label.source).is_ok_and(|place| {
+            let mut source = self.sources[place];
+            source.see(label.number)
+        });
         known && !sabotage::is_on(sabotage::DEDUP_OFF)
     }
 
     /// Whether it has come before; if not, it has now.
     pub fn see(&mut self, label: Label, now: Timestamp) -> bool {
         let at = u32::try_from(now.0 / 1_000).unwrap_or(u32::MAX);
-        let Some(source) = self.sources.iter_mut().find(|source| source.name == label.source) else {
+        let Ok(place) = self.place(label.source) else {
             self.make_room(at);
-            self.sources.push(Source { name: label.source, highest: label.number, at, below: 0 });
+            let source = Source { name: label.source, highest: label.number, at, below: 0 };
+            let place = self.place(label.source).unwrap_or_else(|place| place);
+            self.sources.insert(place, source);
             return false;
         };
+        let source = &mut self.sources[place];
         source.at = at;
         source.see(label.number) && !sabotage::is_on(sabotage::DEDUP_OFF)
+    }
+
+    /// Where a source is, or where it belongs.
+    fn place(&self, name: u64) -> Result<usize, usize> {
+        self.sources.binary_search_by_key(&name, |source| source.name)
     }
 
     fn make_room(&mut self, now: u32) {
@@ -183,7 +194,7 @@ impl Ledger {
         if self.sources.len() >= SOURCES_MAX {
             let oldest = self.sources.iter().enumerate().min_by_key(|(_, source)| source.at);
             if let Some((oldest, _)) = oldest {
-                self.sources.swap_remove(oldest);
+                self.sources.remove(oldest);
             }
         }
     }

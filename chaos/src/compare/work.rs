@@ -11,8 +11,6 @@ const MESSAGE_BYTES: usize = 260;
 /// Stanzas after which a client asks for an acknowledgement.
 const ASK_EVERY: u32 = 5;
 const CONCURRENCY: usize = 20;
-/// What a log-in leaves to be done has been done after this.
-const REST_SECONDS: f64 = 4.0;
 /// How long messages flow before a node is killed and after it.
 const FAILOVER_SECONDS: f64 = 8.0;
 
@@ -38,11 +36,7 @@ impl Case {
         let scene = Scene {
             manners: manners.clone(),
             server: server.processes.clone(),
-            warm_up_seconds: if matches!(self.work, Work::Idle) {
-                REST_SECONDS
-            } else {
-                (seconds / 3.0).max(0.7)
-            },
+            warm_up_seconds: (seconds / 3.0).max(0.7),
             seconds,
             concurrency: CONCURRENCY,
         };

@@ -93,10 +93,10 @@ impl Load for Idle {
         if self.gather.is_hopeless(now) {
             return None;
         }
-        if self.gather.is_done() {
+        if self.gather.is_done() && !settles(&mut self.after, &self.scene) {
             let window = self.window.get_or_insert_with(|| Window::after(now, &self.scene));
             window.tick(now);
-            if window.is_over() && !settles(&mut self.after, &self.scene) {
+            if window.is_over() {
                 return None;
             }
         }

@@ -100,15 +100,15 @@ impl Server {
             Kind::Prosody => prosody::start(&folder),
         };
         let server = started.with_context(|| format!("{} could not be started", kind.name()))?;
-        let by_itself = fresh && matches!(kind, Kind::Ejabberd | Kind::Prosody);
+        let registers = fresh && matches!(kind, Kind::Ejabberd | Kind::Prosody);
         let prepared = server
             .wait_until_ready(&folder)
-            .and_then(|()| if by_itself { server.register(site) } else { Ok(()) });
+            .and_then(|()| if registers { server.register(site) } else { Ok(()) });
         if let Err(error) = prepared {
             server.stop();
             return Err(error);
         }
-        if by_itself {
+        if fresh && kind != Kind::Floor {
             // What made all accounts holds more memory than what only serves them.
             server.stop();
             return Self::start(kind, site);
