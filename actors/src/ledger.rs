@@ -270,6 +270,17 @@ mod tests {
     }
 
     #[test]
+    fn sources_are_found_in_whatever_order_they_came() {
+        let mut ledger = Ledger::default();
+        let sources = [5, 9, 1, 7, 3, 8, 0, 6, 2, 4];
+        assert!(sources.iter().all(|source| !ledger.see(label(*source, 1), NOW)));
+        assert!(
+            sources.iter().all(|source| ledger.knows(label(*source, 1)) && !ledger.knows(label(*source, 2)))
+        );
+        assert!(sources.iter().all(|source| ledger.see(label(*source, 1), NOW)));
+    }
+
+    #[test]
     fn numbers_go_round() {
         let mut ledger = Ledger::default();
         let mut see = |number| ledger.see(label(1, number), NOW);
