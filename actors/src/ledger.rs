@@ -159,7 +159,7 @@ impl Ledger {
 
     /// Whether it has come before.
     pub fn knows(&self, label: Label) -> bool {
-        let known = self.place(label.source).is_ok_and(|place| {
+        let known = self.place(label.source).is_some_and(|place| {
             let mut source = self.sources[place];
             source.see(label.number)
         });
@@ -169,11 +169,10 @@ impl Ledger {
     /// Whether it has come before; if not, it has now.
     pub fn see(&mut self, label: Label, now: Timestamp) -> bool {
         let at = u32::try_from(now.0 / 1_000).unwrap_or(u32::MAX);
-        let Ok(place) = self.place(label.source) else {
+        let Some(place) = self.place(label.source) else {
             self.make_room(at);
-            let source = Source { name: label.source, highest: label.number, at, below: 0 };
-            let place = self.place(label.source).unwrap_or_else(|place| place);
-            self.sources.insert(place, source);
+            let place = self.sources.partition_point(|source| source.name < label.source);
+            self.sources.insert(place, Source { name: label.source, highest: label.number, at, below: 0 });
             return false;
         };
         let source = &mut self.sources[place];
@@ -181,9 +180,9 @@ impl Ledger {
         source.see(label.number) && !sabotage::is_on(sabotage::DEDUP_OFF)
     }
 
-    /// Where a source is, or where it belongs.
-    fn place(&self, name: u64) -> Result<usize, usize> {
-        self.sources.binary_search_by_key(&name, |source| source.name)
+    /// Where a source is.
+    fn place(&self, name: u64) -> Option<usize> {
+        self.sources.binary_search_by_key(&name, |source| source.name).ok()
     }
 
     fn make_room(&mut self, now: u32) {

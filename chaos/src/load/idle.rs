@@ -85,15 +85,17 @@ impl Load for Idle {
 
     fn tick(&mut self, clients: &mut Clients) -> Option<Duration> {
         let now = clients.now();
-        let settles = |settling: &mut Settling, scene: &Scene| !settling.look(now, scene.server.memory());
-        if !self.gather.has_begun() && settles(&mut self.before, &self.scene) {
+        if !self.gather.has_begun() && !self.before.look(now, self.scene.server.memory()) {
             return Some(LOOK);
         }
         self.gather.tick(clients);
         if self.gather.is_hopeless(now) {
             return None;
         }
-        if self.gather.is_done() && !settles(&mut self.after, &self.scene) {
+        // Who looks holds up the server, so that ends before the window begins.
+        if self.gather.is_done()
+            && (self.window.is_some() || self.after.look(now, self.scene.server.memory()))
+        {
             let window = self.window.get_or_insert_with(|| Window::after(now, &self.scene));
             window.tick(now);
             if window.is_over() {
@@ -101,5 +103,31 @@ impl Load for Idle {
             }
         }
         Some(LOOK)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_what_is_left_when_nothing_is_given_back_any_more() {
+        let mut settling = Settling::default();
+        let mut look = |ms: u64, rss_kib| {
+            let memory = Memory { rss_kib, pss_kib: 0 };
+            (settling.look(Duration::from_millis(ms), memory), settling.least.rss_kib)
+        };
+        assert_eq!(look(1_000, 22_000), (false, 22_000));
+        assert_eq!(look(3_000, 20_000), (false, 20_000), "it gives back");
+        assert_eq!(
+            look(4_000, 20_100),
+            (false, 20_000),
+            "the first look was long ago, the last gift was not"
+        );
+        assert_eq!(look(5_500, 19_990), (true, 20_000), "that little is nothing");
+        let mut settling = Settling::default();
+        let gives = |n: u64| Memory { rss_kib: 100_000 - 1_000 * n, pss_kib: 0 };
+        let ends = (0..).find(|n| settling.look(Duration::from_secs(*n), gives(*n)));
+        assert_eq!(ends, Some(15), "who gives back for ever is not waited for");
     }
 }
